@@ -1,0 +1,3 @@
+//! tbd
+use crate::{Options, Report};
+pub(crate) fn section(_: &Options, _: &mut Report) {}

@@ -1,0 +1,279 @@
+//! What may enter a store. Nothing else can: a store takes only [`Admitted`], and only this file makes one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use km_model::limits::FUTURE_SECONDS_MAX;
+use km_model::{
+    AlertNotice, ApprovalId, ApprovalStatus, ContentHash, EntryId, EntryKey, IncidentId, PathKind,
+    PlaybookSlug, Rule, Source, TenantId, Timestamp, Violation, Write, WriteDocument, WriteId,
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::redact::{redact, redact_json};
+use crate::{Clock, Jitter};
+
+/// The door: stamps, redacts and names writes.
+#[derive(Clone)]
+pub struct Admission {
+    clock: Arc<dyn Clock>,
+}
+
+/// What to do with a time that lies too far ahead of our clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FutureTime {
+    /// Refuse the write; its author can correct it.
+    Refuse,
+    /// Take the time of intake and note the claimed one; the sender cannot correct it.
+    Clamp,
+}
+
+/// A write that may enter a store: valid, without secrets, named.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    tenant: TenantId,
+    write_id: WriteId,
+    entry_id: EntryId,
+    key: EntryKey,
+    path: PathKind,
+    incident: Option<IncidentId>,
+    approval: Option<ApprovalId>,
+    approval_status: Option<ApprovalStatus>,
+    playbook: Option<PlaybookSlug>,
+    occurred_at: Timestamp,
+    admitted_at: Timestamp,
+    content_hash: ContentHash,
+    payload: Vec<u8>,
+}
+
+/// An alert that may enter a store: without secrets, with the incident it opens if it opens one.
+#[derive(Clone, Debug)]
+pub struct AdmittedAlert {
+    tenant: TenantId,
+    notice: AlertNotice,
+    incident: IncidentId,
+    seen_at: Timestamp,
+}
+
+impl Admission {
+    /// A door that tells the time by `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock }
+    }
+
+    /// The present, by the clock of this door.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Admits a write under `write_id`, or under an id derived from its key and content.
+    ///
+    /// Without a given time the write occurred now; that time is not part of the content, so the same
+    /// write sent again has the same hash.
+    ///
+    /// # Errors
+    /// The violated rules: a time in the future, or neither a write id nor anything to derive one from.
+    pub fn admit(
+        &self,
+        tenant: &TenantId,
+        write_id: Option<WriteId>,
+        mut write: Write,
+        future: FutureTime,
+    ) -> Result<Admitted, Vec<Violation>> {
+        let now = self.clock.now();
+        settle_time(&mut write, now, future)?;
+        redact_write(&mut write);
+        let payload = WriteDocument::canonical(&write);
+        let content_hash = ContentHash::of(&payload);
+        let write_id = write_id.or_else(|| derived_id(&write, &content_hash)).ok_or_else(unnamed)?;
+        let key = EntryKey::of(&write, &write_id);
+        Ok(Admitted {
+            tenant: tenant.clone(),
+            entry_id: EntryId::of(tenant, &key),
+            write_id,
+            key,
+            path: write.path.kind(),
+            incident: write.path.incident().cloned(),
+            approval: write.path.approval().cloned(),
+            approval_status: write.path.approval_status(),
+            playbook: write.playbook,
+            occurred_at: write.occurred_at.unwrap_or(now),
+            admitted_at: now,
+            content_hash,
+            payload,
+        })
+    }
+
+    /// Admits a notice of an alert; `incident` names the incident if this is the first that km hears of it.
+    pub fn admit_alert(
+        &self,
+        tenant: &TenantId,
+        mut notice: AlertNotice,
+        incident: IncidentId,
+    ) -> AdmittedAlert {
+        redact_values(&mut notice.labels);
+        redact_values(&mut notice.annotations);
+        notice.generator_url = notice.generator_url.map(redact);
+        AdmittedAlert { tenant: tenant.clone(), notice, incident, seen_at: self.clock.now() }
+    }
+}
+
+fn settle_time(write: &mut Write, now: Timestamp, future: FutureTime) -> Result<(), Vec<Violation>> {
+    let Some(claimed) = write.occurred_at else { return Ok(()) };
+    let seconds = claimed.seconds_since(now);
+    if seconds <= FUTURE_SECONDS_MAX {
+        return Ok(());
+    }
+    match future {
+        FutureTime::Refuse => {
+            let rule = Rule::InTheFuture { seconds, max: FUTURE_SECONDS_MAX };
+            Err(vec![Violation::new("occurred_at", rule)])
+        }
+        FutureTime::Clamp => {
+            write.occurred_at = None;
+            write.metadata.0.insert("km.claimed_occurred_at".to_owned(), Value::from(claimed.to_string()));
+            Ok(())
+        }
+    }
+}
+
+fn redact_write(write: &mut Write) {
+    write.title = redact(std::mem::take(&mut write.title));
+    write.content = redact(std::mem::take(&mut write.content));
+    write.tags.iter_mut().for_each(|tag| *tag = redact(std::mem::take(tag)));
+    redact_values(&mut write.labels);
+    let Source { service, actor, url } = &mut write.source;
+    for part in [service, actor, url] {
+        *part = part.take().map(redact);
+    }
+    redact_json(&mut write.metadata.0);
+}
+
+fn redact_values(map: &mut BTreeMap<String, String>) {
+    map.values_mut().for_each(|value| *value = redact(std::mem::take(value)));
+}
+
+fn derived_id(write: &Write, content: &ContentHash) -> Option<WriteId> {
+    let key = EntryKey::natural(write)?;
+    let mut digest = Sha256::new_with_prefix(b"km.write-id.v1\0");
+    digest.update(key.to_string());
+    digest.update(b"\0");
+    digest.update(content.as_bytes());
+    let hex = ContentHash::from_bytes(digest.finalize().into()).to_string();
+    WriteId::parse(format!("km-{}", &hex[..40])).ok()
+}
+
+fn unnamed() -> Vec<Violation> {
+    let because = "nothing in the write names it, so it needs an Idempotency-Key";
+    vec![Violation::new("write_id", Rule::Missing { because })]
+}
+
+impl Admitted {
+    /// Whose it is.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The idempotency key, given or derived.
+    pub const fn write_id(&self) -> &WriteId {
+        &self.write_id
+    }
+
+    /// The entry it belongs to.
+    pub const fn entry_id(&self) -> EntryId {
+        self.entry_id
+    }
+
+    /// The key of that entry.
+    pub const fn key(&self) -> &EntryKey {
+        &self.key
+    }
+
+    /// The path it came on.
+    pub const fn path(&self) -> PathKind {
+        self.path
+    }
+
+    /// The incident it knows.
+    pub const fn incident(&self) -> Option<&IncidentId> {
+        self.incident.as_ref()
+    }
+
+    /// The approval it knows.
+    pub const fn approval(&self) -> Option<&ApprovalId> {
+        self.approval.as_ref()
+    }
+
+    /// Where that approval stands, if this write says so.
+    pub const fn approval_status(&self) -> Option<ApprovalStatus> {
+        self.approval_status
+    }
+
+    /// The playbook it knows.
+    pub const fn playbook(&self) -> Option<&PlaybookSlug> {
+        self.playbook.as_ref()
+    }
+
+    /// When it was so.
+    pub const fn occurred_at(&self) -> Timestamp {
+        self.occurred_at
+    }
+
+    /// When it was admitted.
+    pub const fn admitted_at(&self) -> Timestamp {
+        self.admitted_at
+    }
+
+    /// SHA-256 of the payload.
+    pub const fn content_hash(&self) -> &ContentHash {
+        &self.content_hash
+    }
+
+    /// The canonical document.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// What it costs while it waits, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.payload.len() + 512
+    }
+}
+
+impl AdmittedAlert {
+    /// Whose it is.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// What the sender said.
+    pub const fn notice(&self) -> &AlertNotice {
+        &self.notice
+    }
+
+    /// The incident it opens if km has not heard of it yet.
+    pub const fn incident(&self) -> &IncidentId {
+        &self.incident
+    }
+
+    /// When it came in.
+    pub const fn seen_at(&self) -> Timestamp {
+        self.seen_at
+    }
+
+    /// When it began: as the sender says, or when km heard of it, whichever is earlier.
+    pub fn starts_at(&self) -> Timestamp {
+        self.notice.starts_at.map_or(self.seen_at, |starts_at| starts_at.min(self.seen_at))
+    }
+}
+
+/// An id that nothing else has, for letters and jobs that have no name of their own.
+pub(crate) fn fresh_id(prefix: &str, now: Timestamp, jitter: &Jitter) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "32 random bits")]
+    let random = (jitter.fraction() * f64::from(u32::MAX)) as u32;
+    format!("{prefix}-{:x}-{random:08x}", now.as_micros())
+}
+
+#[cfg(test)]
+mod tests;

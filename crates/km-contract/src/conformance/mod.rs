@@ -1,0 +1,88 @@
+//! The suite that every store must pass. A store crate calls [`conformance_suite!`](crate::conformance_suite)
+//! with a function that opens a fresh store; each case becomes a test of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests: a failed expectation is the verdict, and the name of a case is its promise"
+)]
+
+pub mod commuting;
+pub mod deciding;
+pub mod faults;
+pub mod reading;
+mod rig;
+pub mod writing;
+
+pub use rig::{Hands, Rig, approval, playbook, resolve, tenant, test_readers, write_id};
+
+/// Makes a test of every case, each on a store of its own that `$open` gives: an `async fn` without
+/// arguments that returns a [`port::Store`](crate::port::Store), the clock it tells the time by, and a guard
+/// that keeps it alive.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($open:path) => {
+        $crate::conformance_suite!(@cases $open, writing:
+            a_committed_write_is_found,
+            the_same_write_again_is_replayed_with_its_first_receipt,
+            other_content_under_the_same_id_is_a_conflict,
+            two_writes_of_one_id_in_one_batch_come_one_after_the_other,
+            an_older_write_that_arrives_late_is_history,
+            of_two_writes_at_one_time_the_greater_id_is_the_head,
+            tenants_do_not_see_each_other,
+            a_dropped_caller_does_not_cancel_its_write,
+            a_full_queue_refuses,
+            writes_after_stop_are_refused_and_those_before_are_answered,
+            the_policy_changes_at_runtime,
+            alerts_of_one_fingerprint_that_overlap_are_one_occurrence,
+            a_late_firing_notice_does_not_open_an_alert_again,
+        );
+        $crate::conformance_suite!(@cases $open, commuting:
+            every_order_of_a_chain_gives_the_same_chain,
+            any_order_with_duplicates_gives_the_same_state,
+            a_verified_store_is_sound,
+            a_lost_receipt_is_found_out,
+        );
+        $crate::conformance_suite!(@cases $open, faults:
+            a_transient_failure_is_tried_again_and_nothing_is_doubled,
+            a_lost_reply_after_the_commit_is_resolved_by_doing_it_again,
+            one_poisoned_write_does_not_take_its_neighbours_with_it,
+            a_full_store_refuses_at_once_and_resumes_by_itself,
+            a_fatal_failure_ends_the_service,
+            the_deadline_answers_unknown_and_a_repeat_resolves_it,
+            nothing_is_acknowledged_before_the_commit_returns,
+        );
+        $crate::conformance_suite!(@cases $open, deciding:
+            a_parked_letter_is_kept_whole,
+            parking_twice_keeps_one_letter,
+            an_edited_letter_is_applied_and_its_original_stays,
+            a_redriven_letter_does_not_overwrite_newer_knowledge,
+            a_discarded_letter_is_never_applied,
+            a_letter_that_fails_again_waits_for_a_person,
+            a_store_that_is_down_consumes_no_tries,
+            a_bulk_redrive_goes_on_after_a_restart,
+            a_cancelled_redrive_stops,
+        );
+        $crate::conformance_suite!(@cases $open, reading:
+            one_reads_ones_own_writes,
+            chinese_words_of_two_characters_are_found,
+            filters_hold_in_lists_and_searches,
+            pages_cover_everything_once,
+            history_is_read_newest_first,
+            keys_are_kept_and_revoked,
+            seals_chain_every_applied_write,
+        );
+    };
+    (@cases $open:path, $module:ident: $($case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (store, clock, guard) = $open().await;
+                $crate::conformance::$module::$case(store, clock).await;
+                drop(guard);
+            }
+        )+
+    };
+}

@@ -1,0 +1,200 @@
+//! Foreign deliveries: commit, then answer. What cannot be read is kept whole and parked.
+
+use std::sync::Arc;
+
+use km_model::{
+    Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteId,
+};
+use thiserror::Error;
+use tracing::warn;
+
+use crate::port::{LetterFormat, Letters, NewLetter, Parked, Reason, StoreError, StoreErrorKind};
+use crate::{FutureTime, WriteError, Writer, Written, redact};
+
+/// What a foreign body says.
+#[derive(Clone, Debug, Default)]
+pub struct Delivery {
+    /// Writes, with their ids where the body names them.
+    pub writes: Vec<(Option<WriteId>, Write)>,
+    /// Alerts, firing and resolved.
+    pub alerts: Vec<AlertNotice>,
+}
+
+/// A body that its reader does not understand.
+#[derive(Clone, Debug, Error)]
+#[error("{template}")]
+pub struct Unreadable {
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong, in words without data.
+    pub template: &'static str,
+}
+
+/// How foreign bodies are read: pure functions, handed in by the composition root.
+#[derive(Clone, Copy)]
+pub struct Readers {
+    /// Reads a body.
+    pub read: fn(LetterFormat, &[u8]) -> Result<Delivery, Unreadable>,
+    /// The incident that a new alert opens.
+    pub incident: fn(&AlertNotice, Timestamp) -> IncidentId,
+    /// What is worth remembering of an alert that is over.
+    pub resolution: fn(&Alert) -> Write,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, Default)]
+pub struct Delivered {
+    /// Alerts that were folded into their occurrences.
+    pub alerts: Vec<Alert>,
+    /// Writes that were applied, now or before.
+    pub written: Vec<Written>,
+    /// Dead letters that were kept instead.
+    pub parked: Vec<WriteId>,
+}
+
+/// Takes deliveries from systems that cannot be asked to correct themselves.
+#[derive(Clone)]
+pub struct Intake {
+    writer: Writer,
+    letters: Arc<dyn Letters>,
+    readers: Readers,
+}
+
+impl Intake {
+    /// An intake in front of `writer` that parks in `letters`.
+    pub fn new(writer: Writer, letters: Arc<dyn Letters>, readers: Readers) -> Self {
+        Self { writer, letters, readers }
+    }
+
+    /// Keeps everything a body says, or the body itself: `Ok` means that all of it is durable.
+    ///
+    /// # Errors
+    /// [`WriteError::Overloaded`], [`WriteError::Unavailable`] or [`WriteError::Unknown`]: the sender
+    /// should deliver again, which is harmless.
+    pub async fn deliver(
+        &self,
+        tenant: &TenantId,
+        format: LetterFormat,
+        body: &[u8],
+    ) -> Result<Delivered, WriteError> {
+        match (self.readers.read)(format, body) {
+            Ok(delivery) => self.apply(tenant, delivery, OnRefusal::Park).await,
+            Err(unreadable) => {
+                let id = self.park_raw(tenant, format, body, &unreadable).await?;
+                Ok(Delivered { parked: vec![id], ..Delivered::default() })
+            }
+        }
+    }
+
+    /// Applies the payload of a dead letter; a refusal is an answer here, not another letter.
+    ///
+    /// # Errors
+    /// Any [`WriteError`], or [`WriteError::Refused`] when the payload still cannot be read.
+    pub(crate) async fn apply_letter(
+        &self,
+        tenant: &TenantId,
+        id: &WriteId,
+        format: LetterFormat,
+        payload: &[u8],
+    ) -> Result<Result<Delivered, WriteError>, Unreadable> {
+        let mut delivery = (self.readers.read)(format, payload)?;
+        if format == LetterFormat::Write {
+            delivery.writes.iter_mut().for_each(|(write_id, _)| *write_id = Some(id.clone()));
+        }
+        Ok(self.apply(tenant, delivery, OnRefusal::Report).await)
+    }
+
+    async fn apply(
+        &self,
+        tenant: &TenantId,
+        delivery: Delivery,
+        on_refusal: OnRefusal,
+    ) -> Result<Delivered, WriteError> {
+        let mut delivered = Delivered::default();
+        let mut writes = delivery.writes;
+        if !delivery.alerts.is_empty() {
+            delivered.alerts = self.writer.observe(tenant, delivery.alerts, self.readers.incident).await?;
+            let over = delivered.alerts.iter().filter(|alert| alert.status() == AlertStatus::Resolved);
+            writes.extend(over.map(|alert| (None, (self.readers.resolution)(alert))));
+        }
+        for (write_id, write) in writes {
+            let answer =
+                self.writer.write_patiently(tenant, write_id, write.clone(), FutureTime::Clamp).await;
+            match (answer, on_refusal) {
+                (Ok(written), _) => delivered.written.push(written),
+                (Err(error), OnRefusal::Park) if is_refusal(&error) => {
+                    delivered.parked.push(self.park_write(tenant, &write, &error).await?);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(delivered)
+    }
+
+    async fn park_raw(
+        &self,
+        tenant: &TenantId,
+        format: LetterFormat,
+        body: &[u8],
+        why: &Unreadable,
+    ) -> Result<WriteId, WriteError> {
+        let payload = redact(String::from_utf8_lossy(body).into_owned()).into_bytes();
+        let reason =
+            Reason { class: StoreErrorKind::Refused, code: why.code.into(), template: why.template.into() };
+        self.park(tenant, format, payload, reason).await
+    }
+
+    async fn park_write(
+        &self,
+        tenant: &TenantId,
+        write: &Write,
+        why: &WriteError,
+    ) -> Result<WriteId, WriteError> {
+        let (code, template) = match why {
+            WriteError::Conflict { .. } => ("CONFLICT", "the write id was used for other content"),
+            WriteError::Unstorable(_) => ("UNSTORABLE", "the store refused the write"),
+            _ => ("INVALID", "the write breaks the rules of km"),
+        };
+        let payload =
+            redact(String::from_utf8_lossy(&km_model::WriteDocument::canonical(write)).into_owned());
+        let reason = Reason { class: StoreErrorKind::Refused, code: code.into(), template: template.into() };
+        self.park(tenant, LetterFormat::Write, payload.into_bytes(), reason).await
+    }
+
+    async fn park(
+        &self,
+        tenant: &TenantId,
+        format: LetterFormat,
+        payload: Vec<u8>,
+        reason: Reason,
+    ) -> Result<WriteId, WriteError> {
+        let id = letter_id(format, &payload).map_err(|violation| WriteError::Refused(vec![violation]))?;
+        let at = self.writer.admission().now();
+        let letter = NewLetter { tenant: tenant.clone(), id: id.clone(), format, payload, reason, at };
+        warn!(dead_letter.id = %id, code = %letter.reason.code, "a delivery was parked");
+        let Parked { .. } = self.letters.park(&letter).await.map_err(unavailable)?;
+        Ok(id)
+    }
+}
+
+/// What to do with a write that can never succeed as it is.
+#[derive(Clone, Copy)]
+enum OnRefusal {
+    Park,
+    Report,
+}
+
+fn is_refusal(error: &WriteError) -> bool {
+    matches!(error, WriteError::Refused(_) | WriteError::Conflict { .. } | WriteError::Unstorable(_))
+}
+
+/// Equal bodies are one letter, however often they are delivered.
+fn letter_id(format: LetterFormat, payload: &[u8]) -> Result<WriteId, km_model::Violation> {
+    let hex = ContentHash::of(payload).to_string();
+    WriteId::parse(format!("{}-{}", format.as_str(), &hex[..32]))
+}
+
+fn unavailable(error: StoreError) -> WriteError {
+    let retry_after = std::time::Duration::from_secs(1);
+    WriteError::Unavailable { retry_after, cause: Some(Arc::new(error)) }
+}

@@ -1,0 +1,59 @@
+//! What the contract asks of a store. One store implements all of these ports; the suite in
+//! `conformance` says what each promise means.
+//!
+//! Every call may be dropped by its caller: a change that was begun is then finished or undone whole.
+
+mod audit;
+mod error;
+mod keys;
+mod ledger;
+mod letters;
+mod library;
+mod upkeep;
+
+use std::sync::Arc;
+
+pub use audit::{Audit, EntryRow, LinkRow, Seal};
+pub use error::{Disposition, StoreError, StoreErrorKind};
+pub use keys::{ApiKey, KeyDigest, Keys, Scope};
+pub use ledger::{Committed, Ledger, Placement, Record, RecordState};
+pub use letters::{
+    Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary, Letters,
+    NewLetter, Parked, Reason, Redrive, RedriveState, Undecidable,
+};
+pub use library::{
+    Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Revision, SearchPage, SearchRequest,
+    Searched,
+};
+pub use upkeep::{LinkReport, Measures, Upkeep};
+
+/// One store, behind every port it serves.
+#[derive(Clone)]
+pub struct Store {
+    /// Where writes and alerts go.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where knowledge is read.
+    pub library: Arc<dyn Library>,
+    /// Where dead letters are worked.
+    pub letters: Arc<dyn Letters>,
+    /// What reconcilers mend.
+    pub upkeep: Arc<dyn Upkeep>,
+    /// Where API keys are kept.
+    pub keys: Arc<dyn Keys>,
+    /// What `km verify` reads.
+    pub audit: Arc<dyn Audit>,
+}
+
+impl Store {
+    /// A bundle whose every port is `store`.
+    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(store: Arc<S>) -> Self {
+        Self {
+            ledger: store.clone(),
+            library: store.clone(),
+            letters: store.clone(),
+            upkeep: store.clone(),
+            keys: store.clone(),
+            audit: store,
+        }
+    }
+}

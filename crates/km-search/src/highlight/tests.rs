@@ -1,0 +1,44 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
+
+use super::*;
+
+fn marked(text: &str, query: &str, limits: SnippetLimits) -> Vec<Vec<String>> {
+    let query = Query::parse(query).unwrap();
+    let snippets = highlight(text, &query, limits);
+    let words = |snippet: Snippet| {
+        snippet.segments().filter(|(_, matches)| *matches).map(|(text, _)| text.to_owned()).collect()
+    };
+    snippets.into_iter().map(words).collect()
+}
+
+#[test]
+fn matches_are_marked_as_they_were_written() {
+    assert_eq!(marked("The Disks were full", "disk", SnippetLimits::default()), [["Disks"]]);
+    assert_eq!(marked("清理磁碟空間", "磁碟空间", SnippetLimits::default()), [["磁碟空間"]]);
+    assert_eq!(marked("KubePodCrashLooping fired", "crash", SnippetLimits::default()), [["Crash"]]);
+    assert_eq!(marked("重启节点", "节", SnippetLimits::default()), [["节"]]);
+    assert_eq!(marked("重启节点", "点", SnippetLimits::default()), [["点"]]);
+}
+
+#[test]
+fn nothing_is_shown_where_nothing_matches() {
+    assert!(marked("some text", "other", SnippetLimits::default()).is_empty());
+}
+
+#[test]
+fn the_snippet_with_most_of_the_query_comes_first() {
+    let text = format!("disk {} disk pressure", "filler ".repeat(100));
+    let limits = SnippetLimits { snippets_max: 2, bytes_max: 60 };
+    assert_eq!(marked(&text, "disk pressure", limits), [vec!["disk", "pressure"], vec!["disk"]]);
+}
+
+#[test]
+fn snippets_keep_their_limits_and_never_overlap() {
+    let text = "磁盘 disk ".repeat(200);
+    let limits = SnippetLimits { snippets_max: 5, bytes_max: 50 };
+    let mut found = highlight(&text, &Query::parse("磁盘 disk").unwrap(), limits);
+    assert_eq!(found.len(), 5);
+    found.sort_by_key(|snippet| snippet.range.start);
+    assert!(found.iter().all(|snippet| snippet.text.len() <= 50));
+    assert!(found.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
+}

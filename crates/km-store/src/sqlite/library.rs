@@ -1,0 +1,263 @@
+//! Reading knowledge: by id, by tie, by filter, by text.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use km_contract::port::{
+    Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Record, Revision, SearchPage,
+    SearchRequest, Searched, StoreError, StoreErrorKind,
+};
+use km_model::{ApprovalId, EntryId, EntryKey, IncidentId, Link, LinkTarget, TenantId, Timestamp, Verdict};
+use km_search::{Query, SnippetLimits, highlight};
+use rusqlite::{Connection, params};
+
+use super::indexer::{document, no_index};
+use super::readers::{Reader, unsearchable};
+use super::search::{Cursor, Document, Filter as IndexFilter, Hit as IndexHit, Snapshot, Why};
+use super::{SqliteStore, alerts, find, rows};
+
+/// Heads beyond the index that a search reads one by one. A longer tail is cut, and the answer says so.
+const TAIL_MAX: usize = 1_000;
+/// Links of one incident that are shown.
+const LINKS_MAX: usize = 1_000;
+
+#[async_trait]
+impl Library for SqliteStore {
+    async fn entry(&self, tenant: &TenantId, entry: EntryId) -> Result<Option<Entry>, StoreError> {
+        let tenant = tenant.clone();
+        self.readers.call(move |reader| head(&reader.ledger, &tenant, entry)).await
+    }
+
+    async fn revisions(
+        &self,
+        tenant: &TenantId,
+        entry: EntryId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Revision>, StoreError> {
+        let tenant = tenant.clone();
+        self.readers.call(move |reader| history(&reader.ledger, &tenant, entry, before, limit)).await
+    }
+
+    async fn entries(
+        &self,
+        filter: &Filter,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Entry>, StoreError> {
+        let filter = filter.clone();
+        self.readers.call(move |reader| list(reader, &filter, after, limit)).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage, StoreError> {
+        let request = request.clone();
+        self.readers.call(move |reader| search(reader, &request)).await
+    }
+
+    async fn chain(&self, tenant: &TenantId, incident: &IncidentId) -> Result<Option<Chain>, StoreError> {
+        let (tenant, incident) = (tenant.clone(), incident.clone());
+        self.readers.call(move |reader| chain(&reader.ledger, &tenant, incident)).await
+    }
+
+    async fn incidents_of(
+        &self,
+        tenant: &TenantId,
+        approval: &ApprovalId,
+        limit: usize,
+    ) -> Result<Vec<IncidentId>, StoreError> {
+        let (tenant, approval) = (tenant.to_string(), approval.to_string());
+        let sql = include_str!("sql/approval_incidents.sql");
+        let ask = move |reader: &mut Reader| {
+            let ends = params![tenant, approval, find::limit(limit)];
+            find::all(&reader.ledger, sql, ends, |row| rows::id(row, 0, IncidentId::parse))
+        };
+        self.readers.call(ask).await
+    }
+
+    async fn feed(&self, tenant: &TenantId, after: i64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let tenant = tenant.to_string();
+        let sql = include_str!("sql/feed.sql");
+        let ask = move |reader: &mut Reader| {
+            find::all(&reader.ledger, sql, params![tenant, after, find::limit(limit)], rows::record)
+        };
+        self.readers.call(ask).await
+    }
+}
+
+fn head(ledger: &Connection, tenant: &TenantId, entry: EntryId) -> Result<Option<Entry>, StoreError> {
+    let sql = include_str!("sql/find_entry_head.sql");
+    find::one(ledger, sql, params![tenant.as_str(), entry.as_bytes()], rows::entry)
+}
+
+/// Walks from the revision that was applied last to those before it.
+fn history(
+    ledger: &Connection,
+    tenant: &TenantId,
+    entry: EntryId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<Revision>, StoreError> {
+    let newest = include_str!("sql/find_newest.sql");
+    let mut next = find::one(ledger, newest, params![tenant.as_str(), entry.as_bytes()], |row| row.get(0))?;
+    let mut revisions = Vec::new();
+    while let Some(position) = next.filter(|_| revisions.len() < limit) {
+        let position: i64 = position;
+        let found = find::one(ledger, include_str!("sql/find_revision.sql"), [position], rows::revision)?;
+        let (revision, previous) = found.ok_or_else(|| super::classify::damaged("REVISION_MISSING"))?;
+        next = previous;
+        if before.is_none_or(|before| revision.revision < before) {
+            revisions.push(revision);
+        }
+    }
+    Ok(revisions)
+}
+
+fn chain(ledger: &Connection, tenant: &TenantId, incident: IncidentId) -> Result<Option<Chain>, StoreError> {
+    let sql = include_str!("sql/incident_links.sql");
+    let ends = params![tenant.as_str(), incident.as_str(), find::limit(LINKS_MAX)];
+    let links = find::all(ledger, sql, ends, |row| rows::link(row, 0))?;
+    let alerts = alerts::of_incident(ledger, tenant.as_str(), incident.as_str())?;
+    let mut entries = Vec::new();
+    for key in keys_around(&incident, &links) {
+        entries.extend(head(ledger, tenant, EntryId::of(tenant, &key))?);
+    }
+    entries
+        .sort_by(|a, b| (a.head.occurred_at, &a.head.write_id).cmp(&(b.head.occurred_at, &b.head.write_id)));
+    let known = !(links.is_empty() && alerts.is_empty() && entries.is_empty());
+    Ok(known.then_some(Chain { incident, entries, links, alerts }))
+}
+
+/// Every key under which something of this incident's chain can be kept.
+fn keys_around(incident: &IncidentId, links: &[Link]) -> Vec<EntryKey> {
+    let mut keys: Vec<EntryKey> = EntryKey::of_incident(incident).collect();
+    for link in links {
+        match &link.target {
+            LinkTarget::Approval(approval, _) => {
+                keys.extend(Verdict::ALL.map(|verdict| EntryKey::Approval(approval.clone(), verdict)));
+            }
+            LinkTarget::Playbook(playbook) => {
+                keys.push(EntryKey::Playbook(playbook.clone(), Some(incident.clone())));
+                keys.push(EntryKey::Playbook(playbook.clone(), None));
+            }
+        }
+    }
+    keys
+}
+
+/// The heads that the index does not know yet, and whether these are all of them.
+fn tail(ledger: &Connection, tenant: &TenantId, after: i64) -> Result<(Vec<Entry>, bool), StoreError> {
+    let sql = include_str!("sql/tail_heads.sql");
+    let mut heads =
+        find::all(ledger, sql, params![tenant.as_str(), after, find::limit(TAIL_MAX + 1)], rows::entry)?;
+    let complete = heads.len() <= TAIL_MAX;
+    heads.truncate(TAIL_MAX);
+    heads.reverse();
+    Ok((heads, complete))
+}
+
+fn documents<'a>(
+    tenant: &'a str,
+    heads: &'a [Entry],
+    none: &'a BTreeMap<String, String>,
+) -> Vec<Document<'a>> {
+    let read = |entry: &'a Entry| {
+        let head = &entry.head;
+        let occurred_at = head.occurred_at.as_micros();
+        document(head.position, tenant, *entry.entry_id.as_bytes(), occurred_at, &head.write, none)
+    };
+    heads.iter().map(read).collect()
+}
+
+fn index_filter(filter: &Filter) -> IndexFilter {
+    IndexFilter {
+        tenant: filter.tenant.to_string(),
+        path: filter.path.map(|path| path.as_str().to_owned()),
+        entry_type: filter.entry_type.as_ref().map(ToString::to_string),
+        tags: filter.tags.clone(),
+        labels: filter.labels.clone(),
+        incident_id: filter.incident.as_ref().map(ToString::to_string),
+        approval_id: filter.approval.as_ref().map(ToString::to_string),
+        occurred_from: filter.occurred_from.map(Timestamp::as_micros),
+        occurred_to: filter.occurred_before.map(Timestamp::as_micros),
+    }
+}
+
+fn list(
+    reader: &Reader,
+    filter: &Filter,
+    after: Option<i64>,
+    limit: usize,
+) -> Result<Page<Entry>, StoreError> {
+    let snapshot = snapshot(reader)?;
+    let (heads, _) = tail(&reader.ledger, &filter.tenant, snapshot.indexed_through())?;
+    let none = BTreeMap::new();
+    let documents = documents(filter.tenant.as_str(), &heads, &none);
+    let after = after.map(|position| Cursor { score: 0.0, position });
+    let page = snapshot.list(&index_filter(filter), &documents, after, limit).map_err(unsearchable)?;
+    let mut items = Vec::with_capacity(page.hits.len());
+    for hit in &page.hits {
+        items.extend(head(&reader.ledger, &filter.tenant, EntryId::from_bytes(hit.entry_id))?);
+    }
+    Ok(Page { items, next: page.next.map(|cursor| cursor.position) })
+}
+
+fn snapshot(reader: &Reader) -> Result<Snapshot<'_>, StoreError> {
+    reader.index.as_ref().ok_or_else(no_index)?.snapshot().map_err(unsearchable)
+}
+
+fn search(reader: &Reader, request: &SearchRequest) -> Result<SearchPage, StoreError> {
+    let query = Query::like(&request.text);
+    let after = request.after.as_deref().map(read_cursor).transpose()?;
+    let snapshot = snapshot(reader)?;
+    let (heads, complete) = tail(&reader.ledger, &request.filter.tenant, snapshot.indexed_through())?;
+    let searched = Searched { indexed_through: snapshot.indexed_through(), tail: heads.len(), complete };
+    let none = BTreeMap::new();
+    let documents = documents(request.filter.tenant.as_str(), &heads, &none);
+    let page = snapshot.search(&query, &index_filter(&request.filter), &documents, after, request.limit);
+    let page = page.map_err(unsearchable)?;
+    let mut hits = Vec::with_capacity(page.hits.len());
+    for found in &page.hits {
+        let entry = head(&reader.ledger, &request.filter.tenant, EntryId::from_bytes(found.entry_id))?;
+        hits.extend(entry.map(|entry| shown(entry, found, &query)));
+    }
+    Ok(SearchPage { hits, next: page.next.map(write_cursor), searched })
+}
+
+fn shown(entry: Entry, found: &IndexHit, query: &Query) -> Hit {
+    let title = entry.head.write.title.as_deref().unwrap_or_default();
+    let content = entry.head.write.content.as_deref().unwrap_or_default();
+    let one = SnippetLimits { snippets_max: 1, bytes_max: 512 };
+    let mut highlights = pieces("title", title, query, one);
+    highlights.extend(pieces("content", content, query, SnippetLimits::default()));
+    let why = found.why.iter().map(reason).collect();
+    Hit { score: f64::from(found.score), highlights, why, entry }
+}
+
+fn pieces(field: &'static str, text: &str, query: &Query, limits: SnippetLimits) -> Vec<Highlight> {
+    let snippets = highlight(text, query, limits).into_iter();
+    let piece = |snippet: km_search::Snippet| Highlight {
+        field,
+        ranges: snippet.marks.iter().map(|mark| (mark.start, mark.end)).collect(),
+        text: snippet.text,
+    };
+    snippets.map(piece).collect()
+}
+
+fn reason(why: &Why) -> String {
+    let fields: Vec<&str> = why.fields.iter().map(|field| field.as_str()).collect();
+    format!("`{}` in {} (+{:.2})", why.term, fields.join(", "), why.score)
+}
+
+fn write_cursor(cursor: Cursor) -> String {
+    format!("{:08x}.{}", cursor.score.to_bits(), cursor.position)
+}
+
+fn read_cursor(text: &str) -> Result<Cursor, StoreError> {
+    let parsed = text.split_once('.').and_then(|(score, position)| {
+        let score = f32::from_bits(u32::from_str_radix(score, 16).ok()?);
+        Some(Cursor { score, position: position.parse().ok()? })
+    });
+    parsed
+        .filter(|cursor| cursor.score.is_finite())
+        .ok_or_else(|| StoreError::bare(StoreErrorKind::Refused, "CURSOR"))
+}

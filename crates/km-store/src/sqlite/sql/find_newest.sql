@@ -1,0 +1,1 @@
+SELECT newest FROM entries WHERE tenant = ?1 AND entry_id = ?2

@@ -1,0 +1,5 @@
+SELECT at, by, what, detail
+FROM letter_events
+WHERE tenant = ?1 AND write_id = ?2
+ORDER BY id
+LIMIT ?3

@@ -1,0 +1,111 @@
+//! The one thread that writes. Work is handed over whole: whoever asked may go away, the work is finished.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use km_contract::port::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::classify::{damaged, failed};
+
+/// Most pieces of work that wait. The committer hands over one batch at a time; the rest is small.
+const WORK_MAX: usize = 256;
+
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+pub(super) struct WriterThread {
+    work: Mutex<Option<SyncSender<Work>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl WriterThread {
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (work, waiting) = sync_channel(WORK_MAX);
+        let thread =
+            Builder::new().name("km-writer".to_owned()).spawn(move || serve(connection, &waiting))?;
+        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Does `work` in a transaction of its own: committed when it is `Ok`, undone otherwise.
+    pub(super) async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.call(|connection| transact(connection, work)).await
+    }
+
+    /// Does `work` on the connection that writes.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.hand_over(Box::new(move |connection| {
+            // Whoever asked may have gone; the work stands all the same.
+            drop(reply.send(work(connection)));
+        }))?;
+        answer.await.map_err(|_| StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"))?
+    }
+
+    fn hand_over(&self, work: Work) -> Result<(), StoreError> {
+        let sender = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = sender.as_ref().ok_or_else(|| StoreError::bare(StoreErrorKind::Transient, "CLOSED"))?;
+        sender.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::bare(StoreErrorKind::Transient, "WRITER_BUSY"),
+            TrySendError::Disconnected(_) => StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"),
+        })
+    }
+
+    /// Finishes what was handed over, writes the log back, and ends the thread.
+    pub(super) async fn stop(&self) {
+        drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && tokio::task::spawn_blocking(|| thread.join()).await.is_err()
+        {
+            tracing::error!("the writer thread could not be joined");
+        }
+    }
+}
+
+fn serve(mut connection: Connection, waiting: &Receiver<Work>) {
+    while let Ok(work) = waiting.recv() {
+        work(&mut connection);
+    }
+    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    match work(&transaction) {
+        Ok(answer) => commit(transaction).map(|()| answer),
+        Err(error) => undo(transaction, error),
+    }
+}
+
+/// A COMMIT that fails has not committed: SQLite then still holds the transaction, or has undone it.
+fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
+    match transaction.execute_batch("COMMIT") {
+        Ok(()) => Ok(()),
+        Err(error) => undo(transaction, failed(error)),
+    }
+}
+
+/// Undoes a transaction, unless SQLite did so by itself. One that cannot be undone is fatal.
+fn undo<T>(transaction: Transaction<'_>, cause: StoreError) -> Result<T, StoreError> {
+    if !transaction.is_autocommit()
+        && transaction.execute_batch("ROLLBACK").is_err()
+        && !transaction.is_autocommit()
+    {
+        return Err(damaged("ROLLBACK_FAILED"));
+    }
+    Err(cause)
+}
