@@ -1,0 +1,124 @@
+//! Real notifications, and what is made of them.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn one(alert: Value) -> AlertNotice {
+    let body = json!({ "alerts": [alert] }).to_string();
+    read(body.as_bytes()).unwrap_or_else(|unreadable| panic!("{unreadable}")).alerts.remove(0)
+}
+
+#[test]
+fn every_alert_has_its_own_status_and_firing_ones_have_no_end() {
+    let body = json!({ "status": "firing", "version": "4", "truncatedAlerts": 2, "unknown": {}, "alerts": [
+        { "status": "resolved", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z" },
+        { "status": "firing", "labels": {"alertname": "B"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z" },
+        { "labels": {"alertname": "C"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z" },
+    ] });
+    let read = read(body.to_string().as_bytes()).unwrap_or_else(|unreadable| panic!("{unreadable}"));
+    let statuses: Vec<_> = read.alerts.iter().map(|alert| (alert.status, alert.ends_at.is_some())).collect();
+    assert_eq!(
+        statuses,
+        [(AlertStatus::Resolved, true), (AlertStatus::Firing, false), (AlertStatus::Firing, false)]
+    );
+    assert_eq!(read.truncated_alerts, 2);
+}
+
+#[test]
+fn a_missing_fingerprint_is_computed_as_alertmanager_does() {
+    // The fingerprint is what Alertmanager 0.25 answered for these labels.
+    let labels = json!({ "alertname": "DiskFull", "severity": "critical", "instance": "db-1" });
+    let notice = one(json!({ "status": "firing", "labels": labels }));
+    assert_eq!(notice.fingerprint.as_str(), "9556f853bb27ef8b");
+}
+
+#[test]
+fn values_that_are_no_text_and_labels_past_the_limit_are_taken() {
+    let mut labels: BTreeMap<String, Value> = (0..100).map(|n| (format!("l{n:03}"), json!(n))).collect();
+    labels.insert("a".to_owned(), json!("x".repeat(10_000)));
+    let notice = one(json!({ "status": "firing", "labels": labels }));
+    assert_eq!(notice.labels.len(), 64);
+    assert_eq!(notice.labels["l001"], "1");
+    assert!(notice.labels["a"].ends_with("…[cut]") && notice.labels["a"].len() <= 4_096);
+}
+
+#[test]
+fn what_is_no_notification_has_a_code() {
+    let code = |body: &str| read(body.as_bytes()).err().map(|unreadable| unreadable.code);
+    assert_eq!(code("{"), Some("NOT_JSON"));
+    assert_eq!(code("{}"), Some("NO_ALERTS"));
+    assert_eq!(code(r#"{"alerts": []}"#), Some("NO_ALERTS"));
+    assert_eq!(code(r#"{"alerts": [{"status": "odd", "labels": {}}]}"#), Some("NO_STATUS"));
+}
+
+#[test]
+fn every_real_notification_is_understood() -> std::io::Result<()> {
+    let mut read_files = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/payloads"))? {
+        let path = file?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let read = read(&std::fs::read(&path)?).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(!read.alerts.is_empty());
+        read_files += 1;
+    }
+    assert_eq!(read_files, 25);
+    Ok(())
+}
+
+fn occurrence(notice: AlertNotice) -> Alert {
+    let starts_at = notice.starts_at.unwrap_or(Timestamp::from_micros(0));
+    Alert {
+        incident: incident_id(&notice, starts_at),
+        fingerprint: notice.fingerprint,
+        starts_at,
+        ends_at: notice.ends_at,
+        seen_at: starts_at,
+        labels: notice.labels,
+        annotations: notice.annotations,
+        generator_url: notice.generator_url,
+    }
+}
+
+#[test]
+fn a_resolution_tells_what_happened() {
+    let alert = occurrence(one(json!({
+        "status": "resolved", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z",
+        "labels": {"alertname": "DiskFull", "severity": "critical", "instance": "db-1"},
+        "annotations": {"summary": "disk of db-1 is full\nmore", "runbook_url": "https://runbooks/disk"},
+    })));
+    let write = resolution(&alert);
+    assert_eq!(write.title, "DiskFull: disk of db-1 is full");
+    assert!(write.content.contains("after 300 s") && write.content.contains("https://runbooks/disk"));
+    assert_eq!(write.tags, ["DiskFull", "critical"]);
+    assert_eq!(write.occurred_at, alert.ends_at);
+    assert_eq!(write, resolution(&alert));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn a_resolution_keeps_every_rule(
+        labels in prop::collection::btree_map(".{0,300}", ".{0,20}", 0..70),
+        long in ".{1000,1500}",
+        annotations in prop::collection::btree_map(".{0,20}", ".{0,200}", 0..5),
+        fingerprint in ".{0,300}",
+    ) {
+        let mut labels = labels;
+        labels.insert("long".to_owned(), long);
+        let alert = json!({ "status": "resolved", "labels": labels, "annotations": annotations,
+            "fingerprint": fingerprint, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z" });
+        let write = resolution(&occurrence(one(alert)));
+        let checked = Write::try_from(km_model::WriteDocument::from(&write));
+        prop_assert!(checked.is_ok(), "{:?}", checked.err());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(read(&body).is_err());
+    }
+}

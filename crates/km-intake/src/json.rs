@@ -1,0 +1,191 @@
+//! The API's own form: strict, and clear about what is wrong.
+
+use km_model::limits::{BATCH_WRITES_MAX, BODY_BYTES_MAX};
+use km_model::{Violation, Write, WriteDocument, WriteId};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::Request;
+use crate::text::without_bom;
+
+/// Why a text is not a write.
+#[derive(Debug, Error)]
+pub enum InvalidJson {
+    /// It is longer than [`BODY_BYTES_MAX`].
+    #[error("the body has {bytes} bytes, the limit is {BODY_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is not JSON.
+    #[error("not JSON: {source}")]
+    Syntax {
+        /// Where, and what was expected.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A field is unknown or has the wrong type.
+    #[error("{field}: {source}")]
+    Shape {
+        /// The field, as a path such as `labels.cluster`; `.` is the whole.
+        field: String,
+        /// What was expected.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Fields break rules.
+    #[error("{} field(s) break the rules", .0.len())]
+    Violations(Vec<Violation>),
+}
+
+/// Reads one write.
+///
+/// # Errors
+/// [`InvalidJson`], which names the field.
+pub fn read(body: &[u8]) -> Result<Request, InvalidJson> {
+    let body = without_bom(body);
+    if body.len() > BODY_BYTES_MAX {
+        return Err(InvalidJson::TooLong { bytes: body.len() });
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let document: WriteDocument =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape(error, body))?;
+    deserializer.end().map_err(|source| InvalidJson::Syntax { source })?;
+    from_document(document).map_err(InvalidJson::Violations)
+}
+
+/// Checks a document, its write id included.
+///
+/// # Errors
+/// Every violated rule.
+pub fn from_document(mut document: WriteDocument) -> Result<Request, Vec<Violation>> {
+    let write_id = document.write_id.take().map(WriteId::parse).transpose();
+    match (write_id, Write::try_from(document)) {
+        (Ok(write_id), Ok(write)) => Ok(Request { write_id, write }),
+        (Ok(_), Err(violations)) => Err(violations),
+        (Err(violation), Ok(_)) => Err(vec![violation]),
+        (Err(violation), Err(mut violations)) => {
+            violations.push(violation);
+            Err(violations)
+        }
+    }
+}
+
+/// A syntax error says where it is; any other says in which field, as far as it is known.
+fn shape(error: serde_path_to_error::Error<serde_json::Error>, body: &[u8]) -> InvalidJson {
+    let field = error.path().to_string();
+    let source = error.into_inner();
+    if source.is_data() {
+        let field = if field == "." { unknown_field(&source).unwrap_or(field) } else { field };
+        return InvalidJson::Shape { field, source };
+    }
+    if body.is_empty() || !source.is_data() {
+        return InvalidJson::Syntax { source };
+    }
+    InvalidJson::Shape { field, source }
+}
+
+/// The name of a field that does not exist, which the path does not carry.
+fn unknown_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let name = text.strip_prefix("unknown field `")?;
+    Some(name.split('`').next()?.to_owned())
+}
+
+/// Why a batch cannot be split into its items.
+#[derive(Debug, Error)]
+pub enum InvalidBatch {
+    /// An array that is not one.
+    #[error("not a JSON array: {0}")]
+    Syntax(#[source] serde_json::Error),
+    /// More than [`BATCH_WRITES_MAX`] items.
+    #[error("the batch has {items} writes, the limit is {BATCH_WRITES_MAX}")]
+    TooMany {
+        /// How many.
+        items: usize,
+    },
+}
+
+/// The items of a batch with their line or index from 1: JSON lines, or one JSON array.
+///
+/// # Errors
+/// [`InvalidBatch`].
+pub fn items(body: &[u8]) -> Result<Vec<(usize, &[u8])>, InvalidBatch> {
+    let body = without_bom(body);
+    let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let items: Vec<(usize, &[u8])> = if is_array {
+        let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(InvalidBatch::Syntax)?;
+        items.into_iter().enumerate().map(|(at, item)| (at + 1, item.get().as_bytes())).collect()
+    } else {
+        lines(body).collect()
+    };
+    if items.len() > BATCH_WRITES_MAX {
+        return Err(InvalidBatch::TooMany { items: items.len() });
+    }
+    Ok(items)
+}
+
+/// The lines of a text that are not blank, with their numbers from 1.
+pub fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let numbered = without_bom(body).split(|byte| *byte == b'\n').enumerate();
+    numbered.map(|(at, line)| (at + 1, line.trim_ascii())).filter(|(_, line)| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn field_of(body: &str) -> String {
+        match read(body.as_bytes()) {
+            Ok(_) => "accepted".to_owned(),
+            Err(InvalidJson::Shape { field, .. }) => field,
+            Err(InvalidJson::Violations(violations)) => violations[0].field.to_string(),
+            Err(InvalidJson::Syntax { .. }) => "syntax".to_owned(),
+            Err(InvalidJson::TooLong { .. }) => "too long".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_field() {
+        let cases = [
+            (r#"{"path":"incident_resolve","incident_id":"I","title":"t"}"#, "accepted"),
+            (r#"{"path":"incident_resolve","incident_id":"I","title":"t""#, "syntax"),
+            (r#"{"path":"incident_resolve"} x"#, "syntax"),
+            ("", "syntax"),
+            (r#"{"path":"incident_resolve","incident_id":"I","titel":"t"}"#, "titel"),
+            (r#"{"path":"incident_resolve","incident_id":7,"title":"t"}"#, "incident_id"),
+            (r#"{"path":"incident_resolve","incident_id":"I","labels":{"a":1}}"#, "labels.a"),
+            (r#"{"path":"incident_resolve","incident_id":"I","tags":["a",1]}"#, "tags[1]"),
+            (r#"{"path":"incident_resolve","incident_id":"I","title":"t","write_id":"a b"}"#, "write_id"),
+            (r#"{"path":"x","title":"t"}"#, "path"),
+            ("[]", "path"),
+        ];
+        for (body, field) in cases {
+            assert_eq!(field_of(body), field, "{body}");
+        }
+        assert_eq!(field_of(&" ".repeat(BODY_BYTES_MAX + 1)), "too long");
+    }
+
+    #[test]
+    fn a_batch_is_lines_or_an_array() -> Result<(), InvalidBatch> {
+        let expected = [(1, &b"{}"[..]), (2, &b"{ }"[..])];
+        assert_eq!(items(b"{}\n{ }\n")?, expected);
+        assert_eq!(items(b" [{},{ }] ")?, expected);
+        assert_eq!(items(b"{}\r\n\n{}")?, [(1, &b"{}"[..]), (3, &b"{}"[..])]);
+        assert!(items("{}\n".repeat(BATCH_WRITES_MAX).as_bytes()).is_ok());
+        assert!(items("{}\n".repeat(BATCH_WRITES_MAX + 1).as_bytes()).is_err());
+        assert!(items(b"[1,").is_err());
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let refused = read(&body).is_err();
+            prop_assert!(refused || serde_json::from_slice::<serde_json::Value>(without_bom(&body)).is_ok());
+            prop_assert!(items(&body).map_or(true, |items| items.len() <= body.len()));
+        }
+    }
+}
