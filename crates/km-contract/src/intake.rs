@@ -18,6 +18,15 @@ pub struct Delivery {
     pub writes: Vec<(Option<WriteId>, Write)>,
     /// Alerts, firing and resolved.
     pub alerts: Vec<AlertNotice>,
+    /// Alerts that the sender says it left out.
+    pub left_out: u64,
+}
+
+impl Delivery {
+    /// One write, under its id where the body names one.
+    pub fn of_write(write_id: Option<WriteId>, write: Write) -> Self {
+        Self { writes: vec![(write_id, write)], ..Self::default() }
+    }
 }
 
 /// A body that its reader does not understand.
@@ -112,6 +121,9 @@ impl Intake {
     ) -> Result<Delivered, WriteError> {
         let mut delivered = Delivered::default();
         let mut writes = delivery.writes;
+        if delivery.left_out > 0 {
+            warn!(alerts = delivery.left_out, "a sender left alerts out; raise its max_alerts");
+        }
         if !delivery.alerts.is_empty() {
             delivered.alerts = self.writer.observe(tenant, delivery.alerts, self.readers.incident).await?;
             let over = delivered.alerts.iter().filter(|alert| alert.status() == AlertStatus::Resolved);

@@ -254,8 +254,9 @@ impl LetterOffice {
             }
             Ok(Err(WriteError::Unstorable(_))) => refused("UNSTORABLE", "the store refused the write"),
             Ok(Err(WriteError::Overloaded { .. } | WriteError::Unknown { .. })) => {
-                self.again(tries, StoreErrorKind::Transient, "BUSY", tries < TRIES_MAX)
+                self.again(tries, StoreErrorKind::Transient, "BUSY")
             }
+            Ok(Err(WriteError::Stopping)) => self.uncounted(tries, StoreErrorKind::Transient),
             Ok(Err(WriteError::Unavailable { cause, .. })) => {
                 let kind = cause.as_ref().map_or(StoreErrorKind::Transient, |cause| cause.kind);
                 debug_assert_ne!(
@@ -263,20 +264,19 @@ impl LetterOffice {
                     Disposition::CallersTurn,
                     "a refusal is answered as one"
                 );
-                let Decision::Fail { reason, next_try_at, .. } = self.again(tries, kind, "STORE_DOWN", true)
-                else {
-                    unreachable!("`again` decides on another try")
-                };
-                Decision::Fail { reason, next_try_at, counted: false }
+                self.uncounted(tries, kind)
             }
         }
     }
 
-    fn again(&self, tries: u32, class: StoreErrorKind, code: &'static str, once_more: bool) -> Decision {
-        let reason =
-            Reason { class, code: code.into(), template: "the store could not take the write".into() };
-        let next_try_at = once_more.then(|| self.next_try_at(tries));
-        Decision::Fail { reason, next_try_at, counted: true }
+    fn uncounted(&self, tries: u32, class: StoreErrorKind) -> Decision {
+        let next_try_at = Some(self.next_try_at(tries));
+        Decision::Fail { reason: not_taken(class, "STORE_DOWN"), next_try_at, counted: false }
+    }
+
+    fn again(&self, tries: u32, class: StoreErrorKind, code: &'static str) -> Decision {
+        let next_try_at = (tries < TRIES_MAX).then(|| self.next_try_at(tries));
+        Decision::Fail { reason: not_taken(class, code), next_try_at, counted: true }
     }
 
     fn next_try_at(&self, tries: u32) -> Timestamp {
@@ -319,4 +319,8 @@ impl LetterOffice {
         }
         Ok(())
     }
+}
+
+fn not_taken(class: StoreErrorKind, code: &'static str) -> Reason {
+    Reason { class, code: code.into(), template: "the store could not take the write".into() }
 }

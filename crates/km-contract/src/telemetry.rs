@@ -226,6 +226,7 @@ fn reason_of(error: &WriteError) -> &'static str {
         WriteError::Unstorable(_) => "unstorable",
         WriteError::Overloaded { .. } => "overloaded",
         WriteError::Unavailable { .. } => "unavailable",
+        WriteError::Stopping => "stopping",
         WriteError::Unknown { .. } => "unknown",
     }
 }

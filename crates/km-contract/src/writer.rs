@@ -59,6 +59,9 @@ pub enum WriteError {
         #[source]
         cause: Option<Arc<StoreError>>,
     },
+    /// Later, of the next process: this one finishes what it admitted and takes nothing more.
+    #[error("km is stopping; the write was not kept")]
+    Stopping,
     /// Again, with the same write id: the deadline passed with the outcome in doubt.
     #[error("the outcome of the write {write_id} is not known")]
     Unknown {
@@ -164,7 +167,7 @@ impl Writer {
         self.enqueue(admitted.clone(), deadline, reply, room).await?;
         match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => self.conclude(&admitted, answer),
-            Ok(Err(_)) => Err(self.stopping()),
+            Ok(Err(_)) => Err(WriteError::Stopping),
             Err(_) => Err(WriteError::Unknown { write_id: admitted.write_id().clone() }),
         }
     }
@@ -186,25 +189,14 @@ impl Writer {
         };
         let bytes = bytes.ok_or(WriteError::Overloaded { limit: "queue.bytes-max" })?;
         let slot = match room {
-            Room::Now => self.jobs.try_reserve().map_err(|full| self.no_slot(&full))?,
+            Room::Now => self.jobs.try_reserve().map_err(|full| no_slot(&full))?,
             Room::ByDeadline => timeout_at(deadline, self.jobs.reserve())
                 .await
                 .map_err(|_| WriteError::Overloaded { limit: "queue.writes-max" })?
-                .map_err(|_| self.stopping())?,
+                .map_err(|_| WriteError::Stopping)?,
         };
         slot.send(Job { admitted, deadline, reply, bytes });
         Ok(())
-    }
-
-    fn no_slot(&self, error: &mpsc::error::TrySendError<()>) -> WriteError {
-        match error {
-            mpsc::error::TrySendError::Full(()) => WriteError::Overloaded { limit: "queue.writes-max" },
-            mpsc::error::TrySendError::Closed(()) => self.stopping(),
-        }
-    }
-
-    fn stopping(&self) -> WriteError {
-        WriteError::Unavailable { retry_after: Duration::from_secs(1), cause: None }
     }
 
     fn conclude(&self, admitted: &Admitted, answer: Answer) -> Result<Written, WriteError> {
@@ -277,6 +269,13 @@ impl Writer {
     /// Takes no more writes; the committer finishes those it has and then ends.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+}
+
+fn no_slot(error: &mpsc::error::TrySendError<()>) -> WriteError {
+    match error {
+        mpsc::error::TrySendError::Full(()) => WriteError::Overloaded { limit: "queue.writes-max" },
+        mpsc::error::TrySendError::Closed(()) => WriteError::Stopping,
     }
 }
 

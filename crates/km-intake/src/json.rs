@@ -2,6 +2,7 @@
 
 use km_model::limits::{BATCH_WRITES_MAX, BODY_BYTES_MAX};
 use km_model::{Violation, Write, WriteDocument, WriteId};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -47,11 +48,19 @@ pub fn read(body: &[u8]) -> Result<Request, InvalidJson> {
     if body.len() > BODY_BYTES_MAX {
         return Err(InvalidJson::TooLong { bytes: body.len() });
     }
+    from_document(read_as(body)?).map_err(InvalidJson::Violations)
+}
+
+/// Reads any JSON body by its shape.
+///
+/// # Errors
+/// [`InvalidJson::Syntax`] or [`InvalidJson::Shape`], which names the field.
+pub fn read_as<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidJson> {
+    let body = without_bom(body);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let document: WriteDocument =
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape(error, body))?;
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(shape)?;
     deserializer.end().map_err(|source| InvalidJson::Syntax { source })?;
-    from_document(document).map_err(InvalidJson::Violations)
+    Ok(read)
 }
 
 /// Checks a document, its write id included.
@@ -72,16 +81,13 @@ pub fn from_document(mut document: WriteDocument) -> Result<Request, Vec<Violati
 }
 
 /// A syntax error says where it is; any other says in which field, as far as it is known.
-fn shape(error: serde_path_to_error::Error<serde_json::Error>, body: &[u8]) -> InvalidJson {
+fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> InvalidJson {
     let field = error.path().to_string();
     let source = error.into_inner();
-    if source.is_data() {
-        let field = if field == "." { unknown_field(&source).unwrap_or(field) } else { field };
-        return InvalidJson::Shape { field, source };
-    }
-    if body.is_empty() || !source.is_data() {
+    if !source.is_data() {
         return InvalidJson::Syntax { source };
     }
+    let field = if field == "." { unknown_field(&source).unwrap_or(field) } else { field };
     InvalidJson::Shape { field, source }
 }
 
@@ -106,29 +112,37 @@ pub enum InvalidBatch {
     },
 }
 
-/// The items of a batch with their line or index from 1: JSON lines, or one JSON array.
+/// How the items of a batch follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One on each line.
+    Lines,
+    /// In one JSON array.
+    Array,
+}
+
+/// The items of a batch, in order: JSON lines, or one JSON array.
 ///
 /// # Errors
 /// [`InvalidBatch`].
-pub fn items(body: &[u8]) -> Result<Vec<(usize, &[u8])>, InvalidBatch> {
+pub fn items(body: &[u8]) -> Result<(Form, Vec<&[u8]>), InvalidBatch> {
     let body = without_bom(body);
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let items: Vec<(usize, &[u8])> = if is_array {
+    let (form, items): (_, Vec<&[u8]>) = if is_array {
         let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(InvalidBatch::Syntax)?;
-        items.into_iter().enumerate().map(|(at, item)| (at + 1, item.get().as_bytes())).collect()
+        (Form::Array, items.into_iter().map(|item| item.get().as_bytes()).collect())
     } else {
-        lines(body).collect()
+        (Form::Lines, lines(body).collect())
     };
     if items.len() > BATCH_WRITES_MAX {
         return Err(InvalidBatch::TooMany { items: items.len() });
     }
-    Ok(items)
+    Ok((form, items))
 }
 
-/// The lines of a text that are not blank, with their numbers from 1.
-pub fn lines(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let numbered = without_bom(body).split(|byte| *byte == b'\n').enumerate();
-    numbered.map(|(at, line)| (at + 1, line.trim_ascii())).filter(|(_, line)| !line.is_empty())
+/// The lines of a text that are not blank.
+fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -170,10 +184,10 @@ mod tests {
 
     #[test]
     fn a_batch_is_lines_or_an_array() -> Result<(), InvalidBatch> {
-        let expected = [(1, &b"{}"[..]), (2, &b"{ }"[..])];
-        assert_eq!(items(b"{}\n{ }\n")?, expected);
-        assert_eq!(items(b" [{},{ }] ")?, expected);
-        assert_eq!(items(b"{}\r\n\n{}")?, [(1, &b"{}"[..]), (3, &b"{}"[..])]);
+        let expected = vec![&b"{}"[..], &b"{ }"[..]];
+        assert_eq!(items(b"{}\n{ }\n")?, (Form::Lines, expected.clone()));
+        assert_eq!(items(b" [{},{ }] ")?, (Form::Array, expected.clone()));
+        assert_eq!(items(b"{}\r\n\n{ }")?, (Form::Lines, expected));
         assert!(items("{}\n".repeat(BATCH_WRITES_MAX).as_bytes()).is_ok());
         assert!(items("{}\n".repeat(BATCH_WRITES_MAX + 1).as_bytes()).is_err());
         assert!(items(b"[1,").is_err());
@@ -185,7 +199,7 @@ mod tests {
         fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let refused = read(&body).is_err();
             prop_assert!(refused || serde_json::from_slice::<serde_json::Value>(without_bom(&body)).is_ok());
-            prop_assert!(items(&body).map_or(true, |items| items.len() <= body.len()));
+            prop_assert!(items(&body).map_or(true, |(_, items)| items.len() <= body.len()));
         }
     }
 }

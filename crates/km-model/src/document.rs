@@ -141,10 +141,7 @@ impl TryFrom<WriteDocument> for Write {
         let title = checks.text("title", document.title, TITLE_BYTES_MAX);
         let content = checks.text("content", document.content, CONTENT_BYTES_MAX);
         if title.trim().is_empty() && content.trim().is_empty() {
-            checks.broken(
-                "content",
-                Rule::Missing { because: "nothing to remember: neither title nor content" },
-            );
+            checks.broken("content", Rule::NothingToRemember);
         }
         let execution = checks.optional(document.execution_id, ExecutionId::parse);
         let entry_type = checks.optional(document.entry_type, EntryType::parse);

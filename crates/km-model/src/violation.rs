@@ -20,6 +20,8 @@ pub enum Rule {
         /// Why it is needed.
         because: &'static str,
     },
+    /// Neither title nor content.
+    NothingToRemember,
     /// More bytes than the limit.
     TooLong {
         /// What was sent.
@@ -87,6 +89,9 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { because } => write!(f, "is missing: {because}"),
+            Self::NothingToRemember => {
+                write!(f, "is empty, and so is the title: there is nothing to remember")
+            }
             Self::TooLong { bytes, max } => write!(f, "has {bytes} bytes, the limit is {max}"),
             Self::TooMany { count, max } => write!(f, "has {count} items, the limit is {max}"),
             Self::TooDeep { max } => write!(f, "is nested deeper than {max} levels"),

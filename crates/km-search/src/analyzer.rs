@@ -166,8 +166,12 @@ impl Analyzer {
         self.parts.extend((start < self.run.len()).then_some(start..self.run.len()));
     }
 
-    /// `fooBar` splits before `B`, and `HTTPServer` before `S`.
+    /// `fooBar` splits before `B`, and `HTTPServer` before `S`. A character that folds into several, such as a
+    /// Roman numeral, stays whole.
     fn case_splits_at(&self, at: usize) -> bool {
+        if self.run[at - 1].start == self.run[at].start {
+            return false;
+        }
         let class = |index: usize| self.run.get(index).map(|glyph| glyph.class);
         match (class(at - 1), class(at)) {
             (Some(Class::Lower | Class::Digit), Some(Class::Upper)) => true,

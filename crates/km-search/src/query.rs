@@ -12,7 +12,7 @@ pub const QUERY_BYTES_MAX: usize = 8_192;
 pub const QUERY_TERMS_MAX: usize = 1_024;
 
 /// What a term of another region's word counts, against 1 for a term that was written.
-const REGIONAL_WEIGHT: f32 = 0.5;
+const REGIONAL_WEIGHT: f32 = 0.8;
 
 /// How a term of a query meets the terms of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,2 +1,59 @@
-//! To be written.
-fn main() {}
+//! `km`: the server, and every verb that works with one or with a data directory.
+
+mod cli;
+mod client;
+mod config;
+mod console;
+mod context;
+mod failure;
+mod log;
+mod runtime;
+mod serve;
+mod verbs;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::config::Environment;
+use crate::console::Console;
+use crate::failure::{Ending, Failure};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Threads that serve; the store brings its own.
+const WORKERS: usize = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(&cli.global);
+    match begin(cli) {
+        Ok(ending) => ending.into(),
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            // When standard error is gone too, the exit code still says it.
+            drop(console.fail(&failure));
+            failure.exit()
+        }
+    }
+}
+
+fn begin(cli: Cli) -> Result<Ending, Failure> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return Err(Failure::Refused("TLS was set up twice".to_owned()));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    runtime.block_on(verbs::run(cli, environment()))
+}
+
+/// The variables of the process whose names and values are text.
+#[allow(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+fn environment() -> Environment {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    Environment(std::env::vars_os().filter_map(text).collect::<BTreeMap<_, _>>())
+}

@@ -91,7 +91,7 @@ fn read_write(_: LetterFormat, body: &[u8]) -> Result<Delivery, Unreadable> {
     let document: WriteDocument = serde_json::from_slice(body).map_err(unreadable)?;
     let invalid = |_| Unreadable { code: "INVALID", template: "the write breaks the rules of km" };
     let write = Write::try_from(document).map_err(invalid)?;
-    Ok(Delivery { writes: vec![(None, write)], alerts: Vec::new() })
+    Ok(Delivery::of_write(None, write))
 }
 
 fn name_incident(notice: &AlertNotice, now: Timestamp) -> IncidentId {

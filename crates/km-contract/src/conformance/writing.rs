@@ -146,7 +146,7 @@ pub async fn writes_after_stop_are_refused_and_those_before_are_answered(store: 
         assert_eq!(call.await.unwrap().outcome, Outcome::Created);
     }
     let late = rig.write("late", resolve("INC-late", "x", None)).await.unwrap_err();
-    assert!(matches!(late, WriteError::Unavailable { .. }), "{late}");
+    assert!(matches!(late, WriteError::Stopping), "{late}");
     tokio::time::timeout(Duration::from_secs(5), rig.committer).await.unwrap().unwrap();
 }
 

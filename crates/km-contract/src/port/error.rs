@@ -18,6 +18,11 @@ pub struct StoreError {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
+/// The code of an [`StoreErrorKind::Exhausted`] at the limit of dead letters.
+pub const DEAD_LETTERS_FULL: &str = "DEAD_LETTERS_FULL";
+/// The code of a [`StoreErrorKind::Refused`] for a cursor that this store did not give out.
+pub const BAD_CURSOR: &str = "BAD_CURSOR";
+
 /// The exhaustive classes of store failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {

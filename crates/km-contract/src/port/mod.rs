@@ -14,7 +14,7 @@ mod upkeep;
 use std::sync::Arc;
 
 pub use audit::{Audit, EntryRow, LinkRow, Seal};
-pub use error::{Disposition, StoreError, StoreErrorKind};
+pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};
 pub use ledger::{Committed, Ledger, Placement, Record, RecordState};
 pub use letters::{

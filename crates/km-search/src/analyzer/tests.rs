@@ -1,3 +1,5 @@
+//! What the analyzer makes of texts.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
 use super::*;

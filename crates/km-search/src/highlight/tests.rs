@@ -1,3 +1,5 @@
+//! Where snippets begin and end, and what they mark.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
 use super::*;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use km_contract::port::{
-    Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary, Letters,
-    NewLetter, Page, Parked, Position, Reason, Redrive, RedriveState, StoreError, StoreErrorKind,
+    DEAD_LETTERS_FULL, Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary,
+    Letters, NewLetter, Page, Parked, Position, Reason, Redrive, RedriveState, StoreError, StoreErrorKind,
     Undecidable,
 };
 use km_model::{ContentHash, LetterState, TenantId, Timestamp, WriteId};
@@ -126,7 +126,7 @@ fn refuse_when_full(transaction: &Transaction<'_>, limits: (u64, u64)) -> Result
     })?;
     let (letters, bytes) = load.unwrap_or_default();
     if letters >= limits.0 || bytes >= limits.1 {
-        return Err(StoreError::bare(StoreErrorKind::Exhausted, "DEAD_LETTERS_FULL"));
+        return Err(StoreError::bare(StoreErrorKind::Exhausted, DEAD_LETTERS_FULL));
     }
     Ok(())
 }

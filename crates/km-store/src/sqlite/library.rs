@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use km_contract::port::{
-    Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Record, Revision, SearchPage,
+    BAD_CURSOR, Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Record, Revision, SearchPage,
     SearchRequest, Searched, StoreError, StoreErrorKind,
 };
 use km_model::{ApprovalId, EntryId, EntryKey, IncidentId, Link, LinkTarget, TenantId, Timestamp, Verdict};
@@ -259,5 +259,5 @@ fn read_cursor(text: &str) -> Result<Cursor, StoreError> {
     });
     parsed
         .filter(|cursor| cursor.score.is_finite())
-        .ok_or_else(|| StoreError::bare(StoreErrorKind::Refused, "CURSOR"))
+        .ok_or_else(|| StoreError::bare(StoreErrorKind::Refused, BAD_CURSOR))
 }

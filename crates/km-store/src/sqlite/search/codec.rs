@@ -8,7 +8,8 @@
 use super::error::{SearchError, damaged};
 use super::fields::{FIELDS, Frequencies};
 
-const CONTENT_ONCE: Frequencies = [0, 1, 0];
+/// The plain case.
+pub(super) const CONTENT_ONCE: Frequencies = [0, 1, 0];
 
 /// Appends `value`, seven bits a byte, lowest first.
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -51,6 +51,9 @@ pub struct Snapshot<'r> {
     segments: Vec<Segment>,
 }
 
+/// A candidate with its document's number; one of the tail has none.
+type Numbered = (Candidate, Option<i64>);
+
 impl Snapshot<'_> {
     /// The position in the ledger up to which this snapshot knows everything: the tail is what comes after it.
     pub fn indexed_through(&self) -> i64 {
@@ -166,7 +169,7 @@ impl Snapshot<'_> {
         best: Best,
         replaced: &HashSet<i64>,
         limit: usize,
-    ) -> Result<(Vec<(Candidate, Option<i64>)>, Option<Cursor>), SearchError> {
+    ) -> Result<(Vec<Numbered>, Option<Cursor>), SearchError> {
         let mut candidates = self.numbered(best.into_sorted())?;
         candidates.retain(|(_, number)| number.is_none_or(|number| !replaced.contains(&number)));
         let more = candidates.len() > limit;
@@ -177,7 +180,7 @@ impl Snapshot<'_> {
     }
 
     /// Gives every indexed candidate its document's number.
-    fn numbered(&self, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, Option<i64>)>, SearchError> {
+    fn numbered(&self, candidates: Vec<Candidate>) -> Result<Vec<Numbered>, SearchError> {
         let mut numbered: Vec<_> = candidates.into_iter().map(|candidate| (candidate, None)).collect();
         for (at, places) in by_segment(numbered.iter().map(|(candidate, _)| candidate)) {
             let ordinals: Vec<u32> = places.iter().map(|&(ordinal, _)| ordinal).collect();
@@ -189,12 +192,8 @@ impl Snapshot<'_> {
         Ok(numbered)
     }
 
-    fn hits(
-        &self,
-        candidates: &[(Candidate, Option<i64>)],
-        tail: &[&Document<'_>],
-    ) -> Result<Vec<Hit>, SearchError> {
-        let hit = |&(candidate, number): &(Candidate, Option<i64>)| {
+    fn hits(&self, candidates: &[Numbered], tail: &[&Document<'_>]) -> Result<Vec<Hit>, SearchError> {
+        let hit = |&(candidate, number): &Numbered| {
             let entry_id = match candidate.source {
                 Source::Tail(at) => tail[at].entry_id,
                 Source::Indexed { .. } => self.entry_id(number)?,
@@ -214,7 +213,7 @@ impl Snapshot<'_> {
     fn explain(
         &self,
         scorer: &Scorer<'_>,
-        candidates: &[(Candidate, Option<i64>)],
+        candidates: &[Numbered],
         tail: &[TailDocument<'_>],
         hits: &mut [Hit],
     ) -> Result<(), SearchError> {

@@ -4,7 +4,7 @@ use km_search::{Bm25, LengthCode, Matching, Query, QueryTerm};
 use rusqlite::Connection;
 
 use super::Why;
-use super::codec::Postings;
+use super::codec::{CONTENT_ONCE, Postings};
 use super::dictionary::{Found, find, find_prefix};
 use super::error::SearchError;
 use super::fields::{FIELDS, Field, Frequencies, weighted};
@@ -78,11 +78,15 @@ impl<'q> Scorer<'q> {
     }
 
     fn add(&self, term: &Term<'_>, postings: &[u8], lengths: &[u8], scores: &mut [f32]) {
+        // Most postings are plain: what they earn depends on the length alone.
+        let plain = self.resistance.map(|resistance| term.gain * Bm25::saturation(1.0, resistance));
         for (ordinal, frequencies) in Postings::of(postings) {
             let at = ordinal as usize;
-            if let (Some(score), Some(&length)) = (scores.get_mut(at), lengths.get(at)) {
-                *score += self.earned(term, weighted(frequencies), LengthCode(length));
-            }
+            let (Some(score), Some(&length)) = (scores.get_mut(at), lengths.get(at)) else { return };
+            *score += match frequencies {
+                CONTENT_ONCE => plain[usize::from(length)],
+                _ => self.earned(term, weighted(frequencies), LengthCode(length)),
+            };
         }
     }
 

@@ -1,0 +1,73 @@
+//! `km config`.
+
+use std::path::Path;
+
+use serde_json::json;
+use toml::Value;
+
+use crate::cli::{ConfigVerb, Global};
+use crate::config::{Environment, Layers, Source};
+use crate::console::{Console, DIM, RESET};
+use crate::context::Context;
+use crate::failure::{Ending, Failure};
+
+pub(super) fn run(global: Global, environment: Environment, verb: &ConfigVerb) -> Result<Ending, Failure> {
+    match verb {
+        ConfigVerb::Print => print(&Context::new(global, environment)?),
+        ConfigVerb::Check { file } => check(Console::new(&global), file),
+    }
+}
+
+/// The values as a file that could be read again, each with its source. There are no secrets among them.
+fn print(context: &Context) -> Result<Ending, Failure> {
+    let console = context.console;
+    if console.json {
+        let values: serde_json::Map<_, _> = context
+            .layers
+            .leaves()
+            .map(|(key, leaf)| {
+                (key.to_owned(), json!({ "value": leaf.value, "source": leaf.source.to_string() }))
+            })
+            .collect();
+        console.value(&values)?;
+        return Ok(Ending::Done);
+    }
+    let mut open = "";
+    for (key, leaf) in context.layers.leaves() {
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+        if section != open {
+            console.line(format_args!("{}[{section}]", if open.is_empty() { "" } else { "\n" }))?;
+            open = section;
+        }
+        let assignment = format!("{name} = {}", shown(&leaf.value));
+        match &leaf.source {
+            Source::Shipped => console.line(assignment)?,
+            source => console.line(format_args!("{assignment:<40} {DIM}# {source}{RESET}"))?,
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// A value as TOML; text is escaped as JSON does, which TOML reads the same way.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => serde_json::Value::from(text.as_str()).to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => format!("{value:?}"),
+    }
+}
+
+fn check(console: Console, file: &Path) -> Result<Ending, Failure> {
+    let mut layers = Layers::shipped()?;
+    match layers.put_file(file) {
+        Ok(()) => {
+            console.note(format_args!("{} is sound", file.display()))?;
+            Ok(Ending::Done)
+        }
+        Err(error) => {
+            console.complain(error)?;
+            Ok(Ending::Findings)
+        }
+    }
+}
