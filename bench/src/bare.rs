@@ -6,14 +6,19 @@ use km_model::{ContentHash, EntryId, EntryKey, TenantId, WriteDocument, WriteId}
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-use crate::Options;
 use crate::figures::Round;
-use crate::work::{Dice, write};
+use crate::options::Options;
+use crate::work;
 
 /// The tables and indexes of km's schema that a write touches.
 const SCHEMA: &str = include_str!("../../crates/km-store/src/sqlite/migrations/0001.sql");
 const INSERT_WRITE: &str = include_str!("../../crates/km-store/src/sqlite/sql/insert_write.sql");
 const INSERT_ENTRY: &str = include_str!("../../crates/km-store/src/sqlite/sql/insert_entry.sql");
+
+/// What a batch of the bare engine is called when it answers so many callers.
+pub(crate) const fn name(callers: usize) -> &'static str {
+    if callers == 1 { "bare autocommit" } else { "bare group commit" }
+}
 
 /// A row, made before the clock runs.
 struct Row {
@@ -30,25 +35,16 @@ pub(crate) fn round(options: &Options, batch: usize) -> Round {
     let directory = TempDir::new_in(&options.data).expect("a directory for data");
     let connection = open(&directory);
     let length = Duration::from_secs_f64(options.seconds);
-    let mut prepared = rows(prepared_for(length, batch)).into_iter();
+    let mut prepared = rows(work::enough(batch, length).max(batch)).into_iter();
     let mut latencies = Vec::new();
-    let mut writes = 0;
+    let mut calls = 0;
     let begun = Instant::now();
     while begun.elapsed() < length && prepared.len() >= batch {
         let started = Instant::now();
-        writes += commit(&connection, prepared.by_ref().take(batch));
+        calls += commit(&connection, prepared.by_ref().take(batch));
         latencies.push(started.elapsed());
     }
-    let took = begun.elapsed();
-    latencies.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "a small count")]
-    Round { writes, took, latencies, mean_batch: batch as f64, index_lag: None, resident_mib: None }
-}
-
-fn prepared_for(length: Duration, batch: usize) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    let rows = (length.as_secs_f64() * if batch == 1 { 6_000.0 } else { 90_000.0 }) as usize;
-    rows.max(batch)
+    Round { calls, ..Round::of(latencies, begun.elapsed()) }
 }
 
 fn open(directory: &TempDir) -> Connection {
@@ -66,18 +62,16 @@ fn open(directory: &TempDir) -> Connection {
 
 fn rows(count: usize) -> Vec<Row> {
     let tenant = TenantId::default_tenant();
-    let mut dice = Dice::new(1);
-    (0..count)
-        .map(|nth| {
-            let write = write(nth, &mut dice);
+    work::corpus(count)
+        .map(|write| {
             let payload = WriteDocument::canonical(&write);
-            let write_id = format!("w-INC-{nth}");
+            let write_id = work::write_id(&write);
             let key = EntryKey::of(&write, &WriteId::parse(write_id.as_str()).expect("an id"));
             Row {
                 write_id,
                 entry_id: EntryId::of(&tenant, &key),
                 key: key.to_string(),
-                incident: format!("INC-{nth}"),
+                incident: write.path.incident().expect("an incident").to_string(),
                 hash: ContentHash::of(&payload),
                 payload: String::from_utf8(payload).expect("JSON is UTF-8"),
             }

@@ -57,6 +57,8 @@ pub struct Committer {
     jitter: Arc<Jitter>,
     telemetry: Telemetry,
     breaker: Breaker,
+    /// Why the store is not asked any more.
+    untrusted: Option<Arc<StoreError>>,
 }
 
 impl Committer {
@@ -72,7 +74,8 @@ impl Committer {
         telemetry: Telemetry,
     ) -> Self {
         let breaker = Breaker::closed();
-        Self { ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker }
+        let untrusted = None;
+        Self { ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker, untrusted }
     }
 
     /// Commits until the writer is stopped or gone, and everything that was admitted is answered.
@@ -121,6 +124,11 @@ impl Committer {
         if batch.is_empty() {
             return;
         }
+        if let Some(cause) = &self.untrusted {
+            let retry_after = Duration::from_secs(1);
+            answer_all(batch, || WriteError::Unavailable { retry_after, cause: Some(cause.clone()) });
+            return;
+        }
         if let Some(retry_after) = self.breaker.pause_left(now) {
             answer_all(batch, || WriteError::Unavailable { retry_after, cause: None });
             return;
@@ -133,6 +141,10 @@ impl Committer {
     async fn commit_isolating(&mut self, batch: Vec<Job>) {
         let mut parts = VecDeque::from([batch]);
         while let Some(mut part) = parts.pop_front() {
+            if let Some(cause) = &self.untrusted {
+                self.give_up(part, &cause.clone());
+                continue;
+            }
             let error = match self.commit(&part).await {
                 Ok(answers) => {
                     part.into_iter().zip(answers).for_each(|(job, answer)| reply(job, Ok(answer)));
@@ -140,6 +152,9 @@ impl Committer {
                 }
                 Err(error) => Arc::new(error),
             };
+            if error.disposition() == Disposition::Stop {
+                self.untrusted = Some(error.clone());
+            }
             if error.disposition() == Disposition::CallersTurn && part.len() > 1 {
                 let rest = part.split_off(part.len() / 2);
                 parts.push_front(rest);
@@ -151,13 +166,14 @@ impl Committer {
     }
 
     /// Tries a batch within the policy's bounds. Every try carries the same write ids, so a try whose
-    /// outcome is in doubt is resolved by the next.
+    /// outcome is in doubt is resolved by the next; if none succeeds, the doubt is what remains.
     async fn commit(&mut self, batch: &[Job]) -> Result<Vec<Committed>, StoreError> {
         let policy = *self.policy.borrow();
         let writes: Vec<Arc<Admitted>> = batch.iter().map(|job| job.admitted.clone()).collect();
         let deadline = batch.iter().map(|job| job.deadline).min().unwrap_or_else(Instant::now);
         let jitter = self.jitter.clone();
         let mut backoffs = policy.backoffs(&jitter);
+        let mut in_doubt = false;
         loop {
             let error = match self.try_once(&writes, policy.try_timeout).await {
                 Ok(answers) => {
@@ -167,10 +183,11 @@ impl Committer {
                 Err(error) => error,
             };
             self.failed(&error);
+            in_doubt |= error.kind == StoreErrorKind::Unknown;
             let backoff = backoffs.next().filter(|pause| {
                 error.disposition() == Disposition::Retry && Instant::now() + *pause < deadline
             });
-            let Some(backoff) = backoff else { return Err(error) };
+            let Some(backoff) = backoff else { return Err(if in_doubt { doubtful(error) } else { error }) };
             self.telemetry.retried(error.kind);
             sleep(backoff).await;
         }
@@ -229,17 +246,24 @@ impl Committer {
             let write_id = job.admitted.write_id().clone();
             let verdict = match error.kind {
                 StoreErrorKind::Refused => WriteError::Unstorable(error.clone()),
-                StoreErrorKind::Unknown => WriteError::Unknown { write_id },
-                StoreErrorKind::Transient
-                | StoreErrorKind::Exhausted
-                | StoreErrorKind::Misconfigured
-                | StoreErrorKind::Fatal => {
+                // A flush that failed may have reached the disk all the same: only the next start tells.
+                StoreErrorKind::Unknown | StoreErrorKind::Fatal => WriteError::Unknown { write_id },
+                StoreErrorKind::Transient | StoreErrorKind::Exhausted | StoreErrorKind::Misconfigured => {
                     WriteError::Unavailable { retry_after, cause: Some(error.clone()) }
                 }
             };
             reply(job, Err(verdict));
         }
     }
+}
+
+/// A failure after a try in doubt. What is certain about the last try is not certain about the write; a refusal
+/// and a store that cannot be trusted stay what they are.
+fn doubtful(mut error: StoreError) -> StoreError {
+    if matches!(error.disposition(), Disposition::Retry | Disposition::StandBack) {
+        error.kind = StoreErrorKind::Unknown;
+    }
+    error
 }
 
 /// Only the first failure changes the health; a failed store stays failed.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use km_model::{
     Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteId,
 };
@@ -129,18 +130,32 @@ impl Intake {
             let over = delivered.alerts.iter().filter(|alert| alert.status() == AlertStatus::Resolved);
             writes.extend(over.map(|alert| (None, (self.readers.resolution)(alert))));
         }
-        for (write_id, write) in writes {
-            let answer =
-                self.writer.write_patiently(tenant, write_id, write.clone(), FutureTime::Clamp).await;
-            match (answer, on_refusal) {
-                (Ok(written), _) => delivered.written.push(written),
-                (Err(error), OnRefusal::Park) if is_refusal(&error) => {
-                    delivered.parked.push(self.park_write(tenant, &write, &error).await?);
-                }
-                (Err(error), _) => return Err(error),
+        // Joined, so that the writes of one delivery wait for the disk together.
+        let kept = writes.into_iter().map(|(id, write)| self.keep(tenant, id, write, on_refusal));
+        for kept in join_all(kept).await {
+            match kept? {
+                Kept::Written(written) => delivered.written.push(written),
+                Kept::Parked(id) => delivered.parked.push(id),
             }
         }
         Ok(delivered)
+    }
+
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        write_id: Option<WriteId>,
+        write: Write,
+        on_refusal: OnRefusal,
+    ) -> Result<Kept, WriteError> {
+        let answer = self.writer.write_patiently(tenant, write_id, write.clone(), FutureTime::Clamp).await;
+        match (answer, on_refusal) {
+            (Ok(written), _) => Ok(Kept::Written(written)),
+            (Err(error), OnRefusal::Park) if is_refusal(&error) => {
+                Ok(Kept::Parked(self.park_write(tenant, &write, &error).await?))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     async fn park_raw(
@@ -187,6 +202,12 @@ impl Intake {
         let Parked { .. } = self.letters.park(&letter).await.map_err(unavailable)?;
         Ok(id)
     }
+}
+
+/// How one write of a delivery was kept.
+enum Kept {
+    Written(Written),
+    Parked(WriteId),
 }
 
 /// What to do with a write that can never succeed as it is.

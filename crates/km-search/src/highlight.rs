@@ -135,7 +135,24 @@ fn widen(text: &str, shown: &[Snippet], window: Range<usize>, bytes_max: usize) 
     let starts = shown.iter().map(|snippet| snippet.range.start);
     let free_to = starts.filter(|&start| start > window.start).min().unwrap_or(text.len());
     let start = text.ceil_char_boundary(window.start.saturating_sub(room / 3).max(free_from));
-    start..text.floor_char_boundary(free_to.min(start + bytes_max))
+    let end = text.floor_char_boundary(free_to.min(start + bytes_max));
+    between_words(text, start..end, &window)
+}
+
+/// Takes cut words off both ends, but nothing of the window.
+fn between_words(text: &str, range: Range<usize>, window: &Range<usize>) -> Range<usize> {
+    let in_word = |c: char| c.is_ascii_alphanumeric();
+    let cuts = |at: usize| text[..at].ends_with(in_word) && text[at..].starts_with(in_word);
+    let Range { mut start, mut end } = range;
+    if cuts(start) {
+        let rest = &text[start..window.start.max(start)];
+        start = rest.find(|c: char| !in_word(c)).map_or(start, |skipped| start + skipped);
+    }
+    if cuts(end) {
+        let rest = &text[window.end.min(end)..end];
+        end = rest.rfind(|c: char| !in_word(c)).map_or(end, |kept| window.end + kept);
+    }
+    start..end
 }
 
 fn cut(text: &str, marks: &[Mark], range: Range<usize>) -> Snippet {

@@ -62,3 +62,6 @@ pub(crate) async fn no_such_call() -> Problem {
 pub(crate) async fn method_not_allowed() -> Problem {
     Problem::new(Code::MethodNotAllowed, "this address does not take this method")
 }
+
+#[cfg(test)]
+mod tests;

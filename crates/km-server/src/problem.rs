@@ -255,3 +255,6 @@ fn unavailable(error: &StoreError) -> Code {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

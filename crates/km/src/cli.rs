@@ -232,7 +232,7 @@ pub(crate) struct ImportArgs {
 /// `km search`.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Words; "quoted" for a phrase
+    /// Words, or a whole alert; any of them may match
     #[arg(required = true, value_name = "WORDS")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]

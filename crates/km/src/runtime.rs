@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use km_contract::port::{Scope, Store};
+use km_contract::port::{ApiKey, Store};
 use km_contract::reconcile::{Canary, Links, Receipts, Reconcile, Reconciler, Sealer};
 use km_contract::telemetry::Telemetry;
 use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterOffice, Writer};
@@ -147,13 +147,12 @@ impl Running {
         self.writer.health()
     }
 
-    /// Whether somebody must show a key: there is one that may do something and was not ended.
+    /// Every API key that was ever made.
     ///
     /// # Errors
     /// The store's failure.
-    pub(crate) async fn keys_exist(&self) -> Result<bool, Failure> {
-        let keys = self.store.keys.keys().await?;
-        Ok(keys.iter().any(|(key, _)| Scope::ALL.into_iter().any(|scope| key.allows(scope))))
+    pub(crate) async fn keys(&self) -> Result<Vec<ApiKey>, Failure> {
+        Ok(self.store.keys.keys().await?.into_iter().map(|(key, _)| key).collect())
     }
 
     /// Builds the search index again, and waits until it covers the ledger.

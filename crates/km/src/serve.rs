@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use km_contract::Health;
+use km_contract::port::ApiKey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -44,7 +45,7 @@ async fn announce(context: &Context, server: &Server) -> Result<(), Failure> {
     let url = server.url();
     let data = context.data();
     info!(url, data = %data.display(), version = env!("CARGO_PKG_VERSION"), "km is serving");
-    if !server.running.keys_exist().await? {
+    if server.running.keys().await?.is_empty() {
         info!("there is no API key yet: callers on this machine act as the tenant `default`");
     }
     if context.console.json {
@@ -129,7 +130,8 @@ impl Server {
 }
 
 async fn listen(running: &Running, wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    km_server::must_have_key(wanted, running.keys_exist().await?)
+    let usable = |key: &ApiKey| key.revoked_at.is_none();
+    km_server::must_have_key(wanted, running.keys().await?.iter().any(usable))
         .map_err(|refusal| Failure::Refused(refusal.to_string()))?;
     let failed = |source| Failure::Listen { address: wanted, source };
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;

@@ -143,11 +143,23 @@ pub async fn a_full_store_refuses_at_once_and_resumes_by_itself(store: Store, cl
 
 pub async fn a_fatal_failure_ends_the_service(store: Store, clock: Arc<Hands>) {
     let faulty = Faulty::new(&store, [Fault::Before(StoreErrorKind::Fatal)]);
-    let rig = Rig::behind(faulty, store, clock, HASTY);
-    let refused = rig.write("w-1", resolve("INC-1", "x", None)).await.unwrap_err();
-    assert!(matches!(refused, WriteError::Unavailable { .. }), "{refused}");
+    let rig = Rig::behind(faulty.clone(), store, clock, HASTY);
+    let doubt = rig.write("w-1", resolve("INC-1", "x", None)).await.unwrap_err();
+    assert!(matches!(doubt, WriteError::Unknown { .. }), "a failed flush may have kept it: {doubt}");
     let mut health = rig.writer.health();
     assert!(health.wait_for(|health| matches!(health, Health::Failed { .. })).await.is_ok());
+    let refused = rig.write("w-2", resolve("INC-2", "x", None)).await.unwrap_err();
+    let WriteError::Unavailable { cause: Some(cause), .. } = refused else { panic!("{refused}") };
+    assert_eq!((cause.kind, faulty.calls()), (StoreErrorKind::Fatal, 1), "nobody asks it again");
+}
+
+pub async fn a_doubt_stays_a_doubt_when_later_tries_fail(store: Store, clock: Arc<Hands>) {
+    use StoreErrorKind::{Exhausted, Transient, Unknown};
+    let faults = [Fault::After(Unknown), Fault::Before(Transient), Fault::Before(Exhausted)];
+    let rig = Rig::behind(Faulty::new(&store, faults), store, clock, HASTY);
+    let doubt = rig.write("w-1", resolve("INC-1", "x", None)).await.unwrap_err();
+    assert!(matches!(doubt, WriteError::Unknown { .. }), "it was committed: {doubt}");
+    assert_eq!(writes_in(&rig).await, 1);
 }
 
 pub async fn the_deadline_answers_unknown_and_a_repeat_resolves_it(store: Store, clock: Arc<Hands>) {

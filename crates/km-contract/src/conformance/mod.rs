@@ -51,6 +51,7 @@ macro_rules! conformance_suite {
             one_poisoned_write_does_not_take_its_neighbours_with_it,
             a_full_store_refuses_at_once_and_resumes_by_itself,
             a_fatal_failure_ends_the_service,
+            a_doubt_stays_a_doubt_when_later_tries_fail,
             the_deadline_answers_unknown_and_a_repeat_resolves_it,
             nothing_is_acknowledged_before_the_commit_returns,
         );

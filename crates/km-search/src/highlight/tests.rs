@@ -44,3 +44,12 @@ fn snippets_keep_their_limits_and_never_overlap() {
     assert!(found.iter().all(|snippet| snippet.text.len() <= 50));
     assert!(found.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
 }
+
+#[test]
+fn snippets_do_not_begin_or_end_within_a_word() {
+    let text = "abcdefghij ".repeat(20) + "disk " + &"klmnopqrst ".repeat(20);
+    let limits = SnippetLimits { snippets_max: 1, bytes_max: 64 };
+    let found = highlight(&text, &Query::parse("disk").unwrap(), limits);
+    let words: HashSet<&str> = found[0].text.split_whitespace().collect();
+    assert_eq!(words, HashSet::from(["abcdefghij", "disk", "klmnopqrst"]));
+}

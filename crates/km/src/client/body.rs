@@ -133,7 +133,7 @@ pub(crate) struct Hit {
     pub(crate) entry: Entry,
     pub(crate) score: f64,
     pub(crate) highlights: Vec<Highlight>,
-    pub(crate) why: Vec<serde_json::Value>,
+    pub(crate) why: Vec<String>,
 }
 
 /// Where the words of a query stand in a text; ranges count bytes.
@@ -157,7 +157,7 @@ pub(crate) struct Revisions {
 #[serde(default)]
 pub(crate) struct Revision {
     pub(crate) revision: u64,
-    pub(crate) outcome: Option<String>,
+    pub(crate) outcome: String,
     pub(crate) write_id: String,
     pub(crate) occurred_at: String,
     pub(crate) stored_at: String,
@@ -171,10 +171,17 @@ pub(crate) struct Chain {
     pub(crate) status: String,
     pub(crate) related_approval_id: Option<String>,
     pub(crate) approvals: Vec<ChainApproval>,
-    pub(crate) playbooks: Vec<serde_json::Value>,
+    pub(crate) playbooks: Vec<ChainPlaybook>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) alerts: Vec<ChainAlert>,
-    pub(crate) similar: Vec<serde_json::Value>,
+    pub(crate) similar: Vec<Hit>,
+}
+
+/// A playbook of a chain.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChainPlaybook {
+    pub(crate) playbook: String,
 }
 
 /// An approval of a chain.
@@ -192,7 +199,7 @@ pub(crate) struct ChainApproval {
 pub(crate) struct ChainAlert {
     pub(crate) fingerprint: String,
     pub(crate) status: String,
-    pub(crate) starts_at: Option<String>,
+    pub(crate) starts_at: String,
     pub(crate) ends_at: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
 }
@@ -213,12 +220,7 @@ pub(crate) struct WriteRecord {
 #[serde(default)]
 pub(crate) struct Feed {
     pub(crate) writes: Vec<WriteRecord>,
-    pub(crate) next_cursor: Option<serde_json::Value>,
-}
-
-/// Names a cursor in a query, whether the API counts or spells it.
-pub(crate) fn cursor_text(cursor: &serde_json::Value) -> String {
-    cursor.as_str().map_or_else(|| cursor.to_string(), str::to_owned)
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Policies, and the answer that states one.
@@ -281,7 +283,6 @@ pub(crate) struct RunBody {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LettersBody {
-    #[serde(alias = "letters")]
     pub(crate) dead_letters: Vec<LetterBody>,
     pub(crate) next_cursor: Option<String>,
 }
@@ -308,7 +309,6 @@ pub(crate) struct LetterBody {
 pub(crate) struct ReasonBody {
     pub(crate) class: String,
     pub(crate) code: String,
-    #[serde(alias = "template")]
     pub(crate) message: String,
 }
 

@@ -23,9 +23,9 @@ const DIRECTORIES_MAX: u32 = 1_000;
 /// Hits that the tour shows.
 const HITS_SHOWN: &str = "3";
 /// What somebody on call would ask.
-const QUESTION: &str = "payment latency connection pool exhausted";
-/// The same need in Chinese.
-const QUESTION_IN_CHINESE: &str = "数据库连接池耗尽";
+const QUESTION: &str = "payments-api pods crash looping after the release";
+/// What somebody else would ask: how to look into a memory alert.
+const QUESTION_IN_CHINESE: &str = "内存报警怎么排查";
 
 pub(super) async fn run(mut context: Context, args: &DemoArgs) -> Result<Ending, Failure> {
     let directory = directory(args)?;
@@ -83,7 +83,7 @@ async fn tour(console: Console, server: &Server, directory: &Path) -> Result<(),
     say_durability(console, directory)?;
     fill(console, &client).await?;
     let hits = ask(console, &client, "Have we seen this before?", QUESTION).await?;
-    ask(console, &client, "以前见过吗？ The same question in Chinese", QUESTION_IN_CHINESE).await?;
+    ask(console, &client, "以前见过吗？ Another question, in Chinese", QUESTION_IN_CHINESE).await?;
     chain(console, &client, &hits).await?;
     say_lines(console, &url, &hits)
 }

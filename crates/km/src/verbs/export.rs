@@ -6,7 +6,7 @@ use std::path::Path;
 
 use km_model::WriteDocument;
 
-use crate::client::{Call, Client, Feed, WriteRecord, cursor_text};
+use crate::client::{Call, Client, Feed, WriteRecord};
 use crate::console::Console;
 use crate::failure::{Ending, Failure};
 
@@ -36,7 +36,7 @@ async fn copy(client: &Client, sink: &mut (impl Write + Send)) -> Result<u64, Fa
             sink.write_all(b"\n")?;
             written += 1;
         }
-        after = page.next_cursor.as_ref().filter(|cursor| !cursor.is_null()).map(cursor_text);
+        after = page.next_cursor;
         if after.is_none() {
             sink.flush()?;
             return Ok(written);

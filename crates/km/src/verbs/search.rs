@@ -7,6 +7,10 @@ use crate::failure::{Ending, Failure};
 
 /// Characters of a title that are shown.
 const TITLE_SHOWN: usize = 90;
+/// Pieces of a text that are shown.
+const PIECES_SHOWN: usize = 2;
+/// Reasons that are shown, the most telling first.
+const REASONS_SHOWN: usize = 4;
 
 pub(super) async fn run(console: Console, client: &Client, args: &SearchArgs) -> Result<Ending, Failure> {
     let call = Call::get("/v1/search")
@@ -58,12 +62,12 @@ fn say_hit(console: Console, rank: usize, hit: &Hit) -> Result<(), Failure> {
     let title = title.unwrap_or_else(|| brief(hit.entry.heading(), TITLE_SHOWN));
     console.line(format_args!("{BOLD}{rank:>2}{RESET}  {title}  {DIM}{:.1}{RESET}", hit.score))?;
     console.line(format_args!("    {CYAN}{}{RESET}", about(&hit.entry)))?;
-    for piece in hit.highlights.iter().filter(|piece| piece.field != "title") {
-        for line in marked(piece).lines().filter(|line| !line.trim().is_empty()) {
-            console.line(format_args!("    {}", line.trim()))?;
-        }
+    for piece in hit.highlights.iter().filter(|piece| piece.field != "title").take(PIECES_SHOWN) {
+        let line = marked(piece).split_whitespace().collect::<Vec<_>>().join(" ");
+        console.line(format_args!("    … {line} …"))?;
     }
-    let why: Vec<String> = hit.why.iter().map(|reason| safe(reason.as_str().unwrap_or_default())).collect();
+    let why = hit.why.iter().take(REASONS_SHOWN).map(|reason| safe(reason));
+    let why: Vec<String> = why.collect();
     if !why.is_empty() {
         console.line(format_args!("    {DIM}why: {}{RESET}", why.join("; ")))?;
     }

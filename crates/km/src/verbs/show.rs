@@ -1,7 +1,7 @@
 //! `km show`.
 
 use crate::cli::{ShowArgs, ShowVerb};
-use crate::client::{Answer, Call, Chain, ChainAlert, Client, Entry, Revisions, WriteRecord};
+use crate::client::{Answer, Call, Chain, ChainAlert, Client, Entry, Hit, Revisions, WriteRecord};
 use crate::console::{BOLD, CYAN, Console, DIM, GREEN, RED, RESET, brief, safe};
 use crate::failure::{Ending, Failure};
 use crate::verbs::search::about;
@@ -69,7 +69,7 @@ fn say_revisions(console: Console, revisions: &Revisions) -> Result<(), Failure>
     let row = |revision: &crate::client::Revision| {
         vec![
             revision.revision.to_string(),
-            revision.outcome.clone().unwrap_or_default(),
+            revision.outcome.clone(),
             revision.occurred_at.clone(),
             revision.stored_at.clone(),
             safe(&revision.write_id),
@@ -87,7 +87,7 @@ async fn incident(console: Console, client: &Client, id: &str) -> Result<(), Fai
 
 /// The chain of an incident from its alerts to its playbooks.
 pub(super) fn say_chain(console: Console, chain: &Chain) -> Result<(), Failure> {
-    let colour = if chain.status == "open" { RED } else { GREEN };
+    let colour = if chain.status == "resolved" { GREEN } else { RED };
     console.line(format_args!(
         "{BOLD}{}{RESET}  {colour}{}{RESET}",
         safe(&chain.incident_id),
@@ -108,11 +108,11 @@ pub(super) fn say_chain(console: Console, chain: &Chain) -> Result<(), Failure> 
         say_link(console, "approval", &text)?;
     }
     for playbook in &chain.playbooks {
-        let name = playbook.as_str().or_else(|| playbook["playbook"].as_str()).unwrap_or_default();
-        say_link(console, "playbook", &safe(name))?;
+        say_link(console, "playbook", &safe(&playbook.playbook))?;
     }
-    for similar in &chain.similar {
-        say_link(console, "similar", &similar_text(similar))?;
+    for Hit { entry, .. } in &chain.similar {
+        let text = format!("{}  {DIM}{}{RESET}", brief(entry.heading(), HEADING_SHOWN), about(entry));
+        say_link(console, "similar", &text)?;
     }
     Ok(())
 }
@@ -123,17 +123,9 @@ fn say_link(console: Console, kind: &str, text: &str) -> Result<(), Failure> {
 
 fn alert_text(alert: &ChainAlert) -> String {
     let name = alert.labels.get("alertname").unwrap_or(&alert.fingerprint);
-    let from = alert.starts_at.as_deref().unwrap_or("?");
+    let from = &alert.starts_at;
     let until = alert.ends_at.as_deref().unwrap_or("now");
     format!("{}  {DIM}{}, {from} – {until}{RESET}", safe(name), alert.status)
-}
-
-/// A similar entry, whether it stands alone or with its score.
-fn similar_text(similar: &serde_json::Value) -> String {
-    let entry = similar.get("entry").unwrap_or(similar);
-    let part = |name: &str| entry[name].as_str().map(|text| brief(text, HEADING_SHOWN));
-    let incident = part("incident_id").unwrap_or_default();
-    format!("{}  {DIM}{incident}{RESET}", part("title").unwrap_or_default())
 }
 
 async fn write(console: Console, client: &Client, id: &str) -> Result<(), Failure> {

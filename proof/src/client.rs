@@ -1,0 +1,366 @@
+//! A client: it writes, notes what it was told, and repeats what it was not told.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::answer::{Answer, Problem, Receipt, said};
+use crate::dice::Dice;
+use crate::failure::Failure;
+use crate::http::{Call, Caller, Reply};
+use crate::log::{Line, Log, LogReader};
+use crate::work::{Author, Draft};
+
+/// Acknowledged writes that a client remembers, to send them again.
+const REMEMBERED_MAX: usize = 64;
+/// A running server takes a write by then, whatever was in its way.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries of a write that was not kept.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What clients are told while they write.
+#[derive(Debug, Default)]
+pub(crate) struct Phase(AtomicU8);
+
+impl Phase {
+    const DOOMED: u8 = 1;
+    const OVER: u8 = 2;
+
+    /// The server is about to be ended: a connection may break from now on.
+    pub(crate) fn doom(&self) {
+        self.0.fetch_max(Self::DOOMED, Ordering::SeqCst);
+    }
+
+    /// No further write is begun.
+    pub(crate) fn end(&self) {
+        self.0.fetch_max(Self::OVER, Ordering::SeqCst);
+    }
+
+    fn is_doomed(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= Self::DOOMED
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= Self::OVER
+    }
+}
+
+/// One client with its log.
+#[derive(Debug)]
+pub(crate) struct Client {
+    caller: Caller,
+    log: Log,
+    dice: Dice,
+    author: Author,
+    /// Acknowledged not long ago.
+    remembered: Vec<(Draft, Receipt)>,
+    /// Sent, and nobody knows.
+    unknown: Vec<Draft>,
+    /// Not kept, and not given up.
+    not_kept: Vec<Draft>,
+}
+
+/// What became of one try.
+enum Tried {
+    Answered(Answer),
+    /// The connection broke; the try is in doubt if it was begun.
+    Broke(io::Error),
+}
+
+impl Client {
+    /// The client called `name` with its log in `directory`.
+    pub(crate) fn new(name: &str, directory: PathBuf, dice: Dice) -> Result<Self, Failure> {
+        let path = directory.join(format!("client-{name}.jsonl"));
+        let log = Log::create(path.clone()).map_err(Failure::file(&path))?;
+        Ok(Self {
+            caller: Caller::new(SocketAddr::from(([127, 0, 0, 1], 0))),
+            log,
+            author: Author::new(name, dice.clone()),
+            dice,
+            remembered: Vec::new(),
+            unknown: Vec::new(),
+            not_kept: Vec::new(),
+        })
+    }
+
+    /// A reader of its log.
+    pub(crate) fn evidence(&self) -> Result<LogReader, Failure> {
+        self.log.reader().map_err(Failure::because("could not read a client's log"))
+    }
+
+    /// Speaks to this server from now on.
+    pub(crate) fn turn_to(&mut self, address: SocketAddr) {
+        self.caller = Caller::new(address);
+    }
+
+    /// Writes until the phase is over or the doomed server is gone.
+    pub(crate) fn write_on(&mut self, phase: &Phase) -> Result<(), Failure> {
+        while !phase.is_over() {
+            match self.step()? {
+                Tried::Answered(Answer::Declined(_)) if phase.is_doomed() => break,
+                Tried::Answered(_) => {}
+                Tried::Broke(_) if phase.is_doomed() => break,
+                Tried::Broke(error) => {
+                    let what = format!("a connection broke though nobody ended the server: {error}");
+                    return Err(Failure::broken(what));
+                }
+            }
+        }
+        self.flush()
+    }
+
+    /// Writes two kilobytes at a time until nothing was kept for `span`, and returns what it was told last.
+    pub(crate) fn fill(&mut self, span: Duration, limit: Duration) -> Result<Problem, Failure> {
+        let begun = Instant::now();
+        let mut acknowledged_at = Instant::now();
+        while begun.elapsed() < limit {
+            let draft = self.author.two_kilobytes();
+            match self.send(&draft)? {
+                Tried::Answered(Answer::Acknowledged { .. }) => acknowledged_at = Instant::now(),
+                Tried::Answered(Answer::Declined(problem)) if acknowledged_at.elapsed() < span => {
+                    must_say_full(&problem)?;
+                    sleep(PAUSE);
+                }
+                Tried::Answered(Answer::Declined(problem)) => {
+                    must_say_full(&problem)?;
+                    self.flush()?;
+                    return Ok(problem);
+                }
+                other => return Err(unwanted(&draft, &other)),
+            }
+        }
+        Err(Failure::hindered(format!("the disk was not full after {limit:?}")))
+    }
+
+    /// Repeats every write that is in doubt until each is acknowledged.
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
+        for draft in std::mem::take(&mut self.unknown) {
+            self.insist(&draft)?;
+        }
+        Ok(())
+    }
+
+    /// Repeats every write that was not kept until each is acknowledged.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
+        for draft in std::mem::take(&mut self.not_kept) {
+            self.insist(&draft)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a new write until it is acknowledged.
+    pub(crate) fn insist_on_a_new_one(&mut self) -> Result<(), Failure> {
+        let draft = self.author.two_kilobytes();
+        self.insist(&draft)
+    }
+
+    fn insist(&mut self, draft: &Draft) -> Result<(), Failure> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let told = self.send(draft)?;
+            match told {
+                Tried::Answered(Answer::Acknowledged { .. }) => {
+                    self.unknown.retain(|other| other.write_id != draft.write_id);
+                    self.not_kept.retain(|other| other.write_id != draft.write_id);
+                    return Ok(());
+                }
+                Tried::Answered(Answer::Declined(_) | Answer::InDoubt) => sleep(PAUSE),
+                Tried::Answered(Answer::Refused(_)) | Tried::Broke(_) => return Err(unwanted(draft, &told)),
+            }
+        }
+        Err(Failure::broken(format!("{} was not taken within {PATIENCE:?}", draft.write_id)))
+    }
+
+    /// Looks up some of the writes that were acknowledged not long ago.
+    pub(crate) fn read_back(&mut self, count: usize) -> Result<(), Failure> {
+        for _ in 0..count.min(self.remembered.len()) {
+            let at = self.dice.place(self.remembered.len());
+            let receipt = self.remembered[at].1.clone();
+            read_back(&mut self.caller, &receipt)?;
+        }
+        Ok(())
+    }
+
+    /// One more write, an earlier one again, or one that has to be refused.
+    fn step(&mut self) -> Result<Tried, Failure> {
+        let (chance, any) = (self.dice.below(100), !self.remembered.is_empty());
+        match chance {
+            0..=7 if any => self.repeat(),
+            8..=10 if any => self.contradict(),
+            11..=13 => self.break_a_rule(),
+            14..=30 if !self.not_kept.is_empty() => {
+                let draft = self.not_kept.swap_remove(self.dice.place(self.not_kept.len()));
+                self.send_valid(&draft)
+            }
+            _ => {
+                let draft = self.author.draft();
+                self.send_valid(&draft)
+            }
+        }
+    }
+
+    fn send_valid(&mut self, draft: &Draft) -> Result<Tried, Failure> {
+        match self.send(draft)? {
+            Tried::Answered(Answer::Refused(problem)) => {
+                Err(Failure::broken(format!("the valid write {draft:?} was refused: {problem:?}")))
+            }
+            told => Ok(told),
+        }
+    }
+
+    /// An earlier write again: the same receipt, and nothing new.
+    fn repeat(&mut self) -> Result<Tried, Failure> {
+        let (draft, first) = self.remembered[self.dice.place(self.remembered.len())].clone();
+        let told = self.send_valid(&draft)?;
+        if let Tried::Answered(Answer::Acknowledged { outcome, receipt }) = &told
+            && (outcome != "replayed" || *receipt != first)
+        {
+            let id = &draft.write_id;
+            return Err(Failure::broken(format!("{id} again is {outcome}, {receipt:?} after {first:?}")));
+        }
+        Ok(told)
+    }
+
+    /// Other content under a write id that is taken. What is kept under that id is another write's affair, so
+    /// this is not noted as one.
+    fn contradict(&mut self) -> Result<Tried, Failure> {
+        let earlier = self.remembered[self.dice.place(self.remembered.len())].0.clone();
+        let draft = self.author.contradiction(&earlier);
+        let told = self.try_once(&draft)?;
+        match &told {
+            Tried::Answered(Answer::Refused(problem)) if problem.code == "KM0014" => Ok(told),
+            Tried::Answered(Answer::Acknowledged { .. } | Answer::Refused(_)) => Err(unwanted(&draft, &told)),
+            Tried::Answered(Answer::Declined(_) | Answer::InDoubt) | Tried::Broke(_) => Ok(told),
+        }
+    }
+
+    fn break_a_rule(&mut self) -> Result<Tried, Failure> {
+        let draft = self.author.invalid();
+        let told = self.send(&draft)?;
+        // Whether or not it was answered, it can never be there, and nobody will send it again.
+        self.unknown.retain(|unknown| unknown.write_id != draft.write_id);
+        self.not_kept.retain(|not_kept| not_kept.write_id != draft.write_id);
+        match told {
+            Tried::Answered(Answer::Acknowledged { .. }) => Err(unwanted(&draft, &told)),
+            told => Ok(told),
+        }
+    }
+
+    /// Sends a write: noted before, and what it was told noted after.
+    fn send(&mut self, draft: &Draft) -> Result<Tried, Failure> {
+        if let Err(error) = self.caller.connect() {
+            return Ok(Tried::Broke(error));
+        }
+        self.note(&Line::sent(draft))?;
+        let told = self.try_once(draft)?;
+        match &told {
+            Tried::Answered(Answer::Acknowledged { outcome, receipt }) => {
+                must_name(draft, receipt)?;
+                let (outcome, receipt) = (outcome.clone(), receipt.clone());
+                self.note(&Line::Acknowledged { outcome, receipt: receipt.clone() })?;
+                self.remember(draft, receipt);
+            }
+            Tried::Answered(Answer::Declined(problem)) => {
+                self.note(&Line::not_kept(draft, problem))?;
+                self.not_kept.push(draft.clone());
+            }
+            Tried::Answered(Answer::Refused(problem)) => self.note(&Line::not_kept(draft, problem))?,
+            Tried::Answered(Answer::InDoubt) | Tried::Broke(_) => self.unknown.push(draft.clone()),
+        }
+        Ok(told)
+    }
+
+    fn try_once(&mut self, draft: &Draft) -> Result<Tried, Failure> {
+        // Both places for the write id are used, and both at once.
+        let place = self.dice.below(3);
+        let mut document = draft.document.clone();
+        document.write_id = (place > 0).then(|| draft.write_id.clone());
+        let body = serde_json::to_string(&document).map_err(Failure::because("a write is no JSON"))?;
+        let key = (place < 2).then_some(draft.write_id.as_str());
+        let call = Call { method: "POST", target: "/v1/writes", key, body: Some(&body) };
+        match self.caller.call(call) {
+            Ok(reply) => Answer::read(&reply).map(Tried::Answered).map_err(Failure::broken),
+            Err(error) => Ok(Tried::Broke(error)),
+        }
+    }
+
+    fn remember(&mut self, draft: &Draft, receipt: Receipt) {
+        if self.remembered.len() == REMEMBERED_MAX {
+            self.remembered.swap_remove(self.dice.place(REMEMBERED_MAX));
+        }
+        self.remembered.push((draft.clone(), receipt));
+    }
+
+    fn note(&mut self, line: &Line) -> Result<(), Failure> {
+        self.log.note(line).map_err(Failure::because("a client could not write its log"))
+    }
+
+    /// Flushes its log to the disk.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.log.flush().map_err(Failure::because("a client could not flush its log"))
+    }
+
+    /// Takes these writes as its own that are in doubt, and forgets what it was told: the store that said it
+    /// is gone.
+    pub(crate) fn doubt(&mut self, drafts: Vec<Draft>) {
+        self.remembered.clear();
+        self.not_kept.clear();
+        self.unknown = drafts;
+    }
+}
+
+/// Looks up an acknowledged write: it is applied, as its receipt says.
+pub(crate) fn read_back(caller: &mut Caller, receipt: &Receipt) -> Result<(), Failure> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        state: String,
+        receipt: Receipt,
+    }
+    let reply = look_up(caller, &receipt.write_id)?;
+    let body: Option<Body> =
+        (reply.status == 200).then(|| serde_json::from_slice(&reply.body).ok()).flatten();
+    match body {
+        Some(body) if body.state == "applied" && body.receipt == *receipt => Ok(()),
+        Some(_) | None => Err(Failure::broken(format!("{receipt:?} was given, and now: {}", said(&reply)))),
+    }
+}
+
+/// Looks up a write that was not kept: there is no such thing.
+pub(crate) fn read_nothing_back(caller: &mut Caller, write_id: &str) -> Result<(), Failure> {
+    let reply = look_up(caller, write_id)?;
+    match reply.status {
+        404 => Ok(()),
+        _ => Err(Failure::broken(format!("{write_id} was not kept, and now: {}", said(&reply)))),
+    }
+}
+
+fn look_up(caller: &mut Caller, write_id: &str) -> Result<Reply, Failure> {
+    let call = caller.call(Call::get(&format!("/v1/writes/{write_id}")));
+    call.map_err(|error| Failure::broken(format!("{write_id} could not be looked up: {error}")))
+}
+
+fn must_name(draft: &Draft, receipt: &Receipt) -> Result<(), Failure> {
+    match receipt.write_id == draft.write_id {
+        true => Ok(()),
+        false => Err(Failure::broken(format!("{} was answered with {receipt:?}", draft.write_id))),
+    }
+}
+
+/// The answers that a full disk may give.
+fn must_say_full(problem: &Problem) -> Result<(), Failure> {
+    match (problem.status, problem.code.as_str()) {
+        (507, "KM0037") | (503, "KM0034") => Ok(()),
+        _ => Err(Failure::broken(format!("a full disk was answered as {problem:?}"))),
+    }
+}
+
+fn unwanted(draft: &Draft, told: &Tried) -> Failure {
+    let id = &draft.write_id;
+    match told {
+        Tried::Answered(answer) => Failure::broken(format!("{id} was answered {answer:?}")),
+        Tried::Broke(error) => Failure::broken(format!("the connection broke at {id}: {error}")),
+    }
+}

@@ -1,0 +1,170 @@
+//! T8: the disk is full. Writes are refused aloud, what was acknowledged stays and can be read, and when there
+//! is room again km goes on by itself; then it is killed, and nothing is missing.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::answer::{json, problem, said};
+use crate::client::{Client, read_nothing_back};
+use crate::dice::Dice;
+use crate::failure::Failure;
+use crate::figures::Figures;
+use crate::http::{Call, Caller, Reply};
+use crate::km::{Km, Server};
+use crate::mounts::SmallDisk;
+use crate::rig::Rig;
+use crate::trial::Trial;
+
+const CLIENTS: u64 = 4;
+/// A disk is full when nothing was kept for so long. km asks its store again within that time.
+const FULL_FOR: Duration = Duration::from_millis(2_500);
+/// A small disk is full by then.
+const FILL_MAX: Duration = Duration::from_secs(180);
+/// km leaves a store alone for at most ten seconds before it asks again.
+const RESUME_MAX: Duration = Duration::from_secs(15);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// One disk through its cycle. It goes before the directory in which it is mounted.
+pub(crate) struct FullDisk {
+    disk: SmallDisk,
+    rig: Rig,
+    ballast: PathBuf,
+    dice: Dice,
+}
+
+impl Trial for FullDisk {
+    const CYCLES: u64 = 1;
+
+    fn begin(km: &Km, place: &Path, seed: u64) -> Result<Self, Failure> {
+        let mut dice = Dice::new(seed);
+        let mut rig = Rig::new(km, place, "T8", seed, CLIENTS)?;
+        let disk = SmallDisk::mount(rig.path("disk"), dice.between(16, 32))?;
+        let ballast = disk.path("ballast");
+        put_ballast(&ballast, dice.between(4, 6)).map_err(Failure::file(&ballast))?;
+        rig.data = disk.path("data");
+        Ok(Self { disk, rig, ballast, dice })
+    }
+
+    fn cycle(&mut self, _nth: u64, figures: &mut Figures) -> Result<(), Failure> {
+        let mut server = self.rig.serve()?;
+        self.rig.together(|client| client.fill(FULL_FOR, FILL_MAX).map(drop))?;
+        figures.fault("full disks");
+        server.must_run()?;
+        self.look_while_full(&server)?;
+        self.make_room(&server)?;
+        server.must_run()?;
+        self.kill_under_load(server)?;
+        self.rig.check(figures)
+    }
+
+    /// The next start finds everything.
+    fn finish(&mut self, figures: &mut Figures) -> Result<(), Failure> {
+        let server = self.rig.serve()?;
+        self.rig.resolve()?;
+        self.rig.read_everything_back(&server)?;
+        self.rig.the_shipped_checker_can_fail()?;
+        server.stop()?;
+        self.rig.check(figures)?;
+        self.must_be_volatile()
+    }
+
+    fn rig(&self) -> &Rig {
+        &self.rig
+    }
+
+    fn into_rig(self) -> Rig {
+        drop(self.disk);
+        self.rig
+    }
+}
+
+impl FullDisk {
+    /// Everything that was acknowledged is there, nothing that was not is, and questions are answered.
+    fn look_while_full(&self, server: &Server) -> Result<(), Failure> {
+        let mut caller = Caller::new(server.address);
+        let ready = ask(&mut caller, "/readyz")?;
+        if ready.status != 503 {
+            return Err(Failure::broken(format!("/readyz of a full disk: {}", said(&ready))));
+        }
+        problem(&ready).map(drop).or_else(|finding| match ready.media_type.as_str() {
+            "application/json" => Ok(()),
+            _ => Err(Failure::broken(finding)),
+        })?;
+        self.rig.read_everything_back(server)?;
+        self.rig.history.not_kept().try_for_each(|id| read_nothing_back(&mut caller, id))?;
+        must_list(&mut caller, "/v1/entries?limit=5", "entries")?;
+        must_list(&mut caller, "/v1/search?q=certificate&limit=5", "hits")?;
+        let chain = ask(&mut caller, "/v1/incidents/INC-1-1")?;
+        json(&chain).map(drop).map_err(Failure::broken)
+    }
+
+    /// Takes the ballast away: without a restart, writes are taken again, also those that were not kept.
+    fn make_room(&mut self, server: &Server) -> Result<(), Failure> {
+        fs::remove_file(&self.ballast).map_err(Failure::file(&self.ballast))?;
+        let begun = Instant::now();
+        self.rig.together(Client::insist_on_a_new_one)?;
+        let took = begun.elapsed();
+        if took > RESUME_MAX {
+            return Err(Failure::broken(format!("writes were taken {took:?} after there was room again")));
+        }
+        must_be_ready(server)?;
+        self.rig.together(Client::catch_up)
+    }
+
+    fn kill_under_load(&mut self, server: Server) -> Result<(), Failure> {
+        let instant = self.dice.within(20, 120);
+        self.rig.load(|phase| {
+            sleep(instant);
+            phase.doom();
+            server.kill()
+        })
+    }
+
+    /// A disk in memory forgets, and every receipt has to say so.
+    fn must_be_volatile(&self) -> Result<(), Failure> {
+        match self.rig.history.receipts().find(|receipt| receipt.durability != "volatile") {
+            None => Ok(()),
+            Some(receipt) => Err(Failure::broken(format!("a receipt of a tmpfs says {receipt:?}"))),
+        }
+    }
+}
+
+/// Written and not only sized, so that it takes its room.
+fn put_ballast(path: &Path, mebibytes: u64) -> std::io::Result<()> {
+    let mut file = File::create_new(path)?;
+    let mebibyte = vec![0x6b; 1 << 20];
+    (0..mebibytes).try_for_each(|_| file.write_all(&mebibyte))
+}
+
+fn ask(caller: &mut Caller, target: &str) -> Result<Reply, Failure> {
+    caller.call(Call::get(target)).map_err(|error| Failure::broken(format!("{target}: {error}")))
+}
+
+/// A list that is not empty.
+fn must_list(caller: &mut Caller, target: &str, name: &str) -> Result<(), Failure> {
+    let reply = ask(caller, target)?;
+    let body = json(&reply).map_err(Failure::broken)?;
+    match body[name].as_array() {
+        Some(items) if !items.is_empty() => Ok(()),
+        Some(_) | None => Err(Failure::broken(format!("{target} finds nothing: {}", said(&reply)))),
+    }
+}
+
+fn must_be_ready(server: &Server) -> Result<(), Failure> {
+    let mut caller = Caller::new(server.address);
+    let begun = Instant::now();
+    loop {
+        let ready = ask(&mut caller, "/readyz")?;
+        if ready.status == 200 {
+            return Ok(());
+        }
+        if begun.elapsed() > RESUME_MAX {
+            return Err(Failure::broken(format!("/readyz after writes were taken again: {}", said(&ready))));
+        }
+        sleep(PAUSE);
+    }
+}
