@@ -16,6 +16,7 @@
 mod analyzer;
 mod fold;
 mod highlight;
+mod names;
 mod query;
 mod rank;
 mod tables;
@@ -23,5 +24,9 @@ mod words;
 
 pub use analyzer::{ANALYSIS_VERSION, Analyzer, Term, TermKind, terms};
 pub use highlight::{Snippet, SnippetLimits, highlight};
-pub use query::{Matching, QUERY_BYTES_MAX, QUERY_TERMS_MAX, Query, QueryError, QueryTerm};
+pub use names::{QUERY_NAMES_MAX, is_identifier, name};
+pub use query::{
+    COUNTED_TERMS_MAX, LOOKUPS_MAX, Matching, POSTINGS_MAX, QUERY_BYTES_MAX, QUERY_TERMS_MAX, Query,
+    QueryError, QueryTerm,
+};
 pub use rank::{Bm25, LengthCode};

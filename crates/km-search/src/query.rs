@@ -1,8 +1,14 @@
 //! A query: the words somebody looks for, bounded.
+//!
+//! Two kinds of limits hold. A text is read as far as [`QUERY_BYTES_MAX`] and [`QUERY_TERMS_MAX`] allow. And a
+//! store spends only so much on it, however the terms are chosen: [`LOOKUPS_MAX`], [`COUNTED_TERMS_MAX`] and
+//! [`POSTINGS_MAX`]. They count work and not time, so that the same query of the same store always has the same
+//! answer.
 
 use std::collections::HashMap;
 
 use crate::fold::{Class, fold};
+use crate::names::names;
 use crate::tables::{REGIONAL_CHARS_MAX, regional};
 use crate::{Analyzer, Term, TermKind};
 
@@ -10,6 +16,16 @@ use crate::{Analyzer, Term, TermKind};
 pub const QUERY_BYTES_MAX: usize = 8_192;
 /// Most different terms of a query.
 pub const QUERY_TERMS_MAX: usize = 1_024;
+
+/// Most pieces of its dictionaries that a store reads to look the terms of one query up. Terms that are matched
+/// exactly come first, for they cost one piece in each part of an index; then prefixes, each whole, in the order
+/// they were written, until so many are read. What is left is not looked for.
+pub const LOOKUPS_MAX: u64 = 8_192;
+/// Most terms of a query that count in a ranking: those that say most, of all that the store holds.
+pub const COUNTED_TERMS_MAX: usize = 64;
+/// Most postings that a store reads to rank the documents for one query: the terms that say most come first, and
+/// those that would go beyond are left out, but for the very first.
+pub const POSTINGS_MAX: u64 = 8_388_608;
 
 /// What a term of another region's word counts, against 1 for a term that was written.
 const REGIONAL_WEIGHT: f32 = 0.8;
@@ -39,6 +55,7 @@ pub struct QueryTerm {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     terms: Vec<QueryTerm>,
+    names: Vec<Box<str>>,
 }
 
 /// Why a text is not a query.
@@ -86,6 +103,12 @@ impl Query {
         &self.terms
     }
 
+    /// What it may name as a whole, such as an alert; compare with [`crate::name`]. At most
+    /// [`QUERY_NAMES_MAX`](crate::QUERY_NAMES_MAX).
+    pub fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
@@ -104,7 +127,7 @@ impl Query {
             other.weight = REGIONAL_WEIGHT;
         }
         written.terms.append(&mut others.terms);
-        Self { terms: written.terms }
+        Self { terms: written.terms, names: names(text) }
     }
 }
 
