@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! cargo run --release -p km-store --example eval -- quality ../shared/data/ops
+//! cargo run --release -p km-store --example eval -- named ../shared/data/ops
 //! cargo run --release -p km-store --example eval -- speed ../shared/data/ops 100000
 //! ```
 //!
 //! A data set is a directory with `corpus*.jsonl` (id, title, text), `queries.jsonl` (id, text, track) and
-//! `qrels.tsv` (query, document, grade).
+//! `qrels.tsv` (query, document, grade). `named` asks those questions whose answer is called by one name, with
+//! that name on a line before them.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a command that prints and takes time")]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,8 +17,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use km_search::Query;
-use km_store::search::{Document, Filter, SearchIndex, SearchReader};
+use km_search::{Query, is_identifier};
+use km_store::search::{Document, Filter, SearchIndex, SearchReader, Start, View, Work};
 use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -28,9 +30,12 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["quality", directory] => quality(Path::new(directory)),
+        ["quality", directory] => quality(Path::new(directory), |question, _| Some(question.to_owned())),
+        ["named", directory] => quality(Path::new(directory), |question, title| {
+            is_identifier(title).then(|| format!("{title}\n{question}"))
+        }),
         ["speed", directory, documents] => speed(Path::new(directory), documents.parse()?),
-        _ => Err("usage: eval quality DIRECTORY | eval speed DIRECTORY DOCUMENTS".into()),
+        _ => Err("usage: eval quality|named DIRECTORY | eval speed DIRECTORY DOCUMENTS".into()),
     }
 }
 
@@ -144,10 +149,6 @@ fn document<'a>(
     }
 }
 
-fn everything() -> Filter {
-    Filter { tenant: TENANT.to_owned(), ..Filter::default() }
-}
-
 /// nDCG@10, recall@10 and MRR@10 of one query or, divided, of many.
 #[derive(Clone, Copy, Default)]
 struct Marks {
@@ -188,22 +189,40 @@ impl Marks {
     }
 }
 
-fn quality(directory: &Path) -> Outcome<()> {
+/// Asks every question, as `ask` says it with the title of its best answer.
+fn quality(directory: &Path, ask: impl Fn(&str, &str) -> Option<String>) -> Outcome<()> {
     let texts = corpus(directory)?;
     let scratch = Scratch::new()?;
     fill(&scratch.index(), texts.iter().map(|text| (text.title.clone(), text.content.clone())))?;
     let reader = SearchReader::open(&scratch.index())?;
     let grades = grades(&directory.join("qrels.tsv"))?;
+    let titles: HashMap<&str, &str> =
+        texts.iter().map(|text| (text.id.as_str(), text.title.as_str())).collect();
     let mut tracks: BTreeMap<String, Marks> = BTreeMap::new();
     for question in questions(&directory.join("queries.jsonl"))? {
         let Some(grades) = grades.get(&question.id) else { continue };
-        let page = reader.snapshot()?.search(&Query::like(&question.text), &everything(), &[], None, 10)?;
-        let places = page.hits.iter().map(|hit| usize::try_from(hit.position - 1));
+        let answer = grades.iter().max_by(|left, right| left.1.total_cmp(right.1).then(right.0.cmp(left.0)));
+        let title = answer.and_then(|(id, _)| titles.get(id.as_str())).copied().unwrap_or_default();
+        let Some(text) = ask(&question.text, title) else { continue };
+        let (positions, _) = best(&reader, &Query::like(&text), 10)?;
+        let places = positions.into_iter().map(|position| usize::try_from(position - 1));
         let ranking: Vec<&str> = places.map(|place| Ok(texts[place?].id.as_str())).collect::<Outcome<_>>()?;
         tracks.entry(question.track).or_default().add(Marks::of(&ranking, grades));
     }
     report(&tracks);
     Ok(())
+}
+
+/// The positions of the best documents, found, named and explained as for a page, and what it cost.
+fn best(reader: &SearchReader, query: &Query, limit: usize) -> Outcome<(Vec<i64>, Work)> {
+    let filter = Filter { tenant: TENANT.to_owned(), ..Filter::default() };
+    let snapshot = reader.snapshot(TENANT)?;
+    let start = Start::First(View { through: i64::MAX, missed: None });
+    let ranking = snapshot.rank(query, &filter, &[], &start, limit)?.ok_or("a first page has no cursor")?;
+    let found = &ranking.found[..limit.min(ranking.found.len())];
+    snapshot.entries(found, &[])?;
+    snapshot.explain(&ranking, found)?;
+    Ok((found.iter().map(|found| found.position()).collect(), ranking.work()))
 }
 
 fn questions(path: &Path) -> Outcome<Vec<Question>> {
@@ -271,7 +290,8 @@ fn varied(texts: &[Text], at: usize, dice: &mut Dice) -> (String, String) {
 
 fn speed(directory: &Path, count: usize) -> Outcome<()> {
     let scratch = Scratch::new()?;
-    let words = Words::of(fill_varied(&scratch.index(), &corpus(directory)?, count)?, count);
+    let texts = corpus(directory)?;
+    let words = Words::of(fill_varied(&scratch.index(), &texts, count)?, count);
     let reader = SearchReader::open(&scratch.index())?;
     let mut dice = Dice(7);
     for (name, left, right) in [
@@ -285,6 +305,10 @@ fn speed(directory: &Path, count: usize) -> Outcome<()> {
     }
     let pasted = questions(&directory.join("queries.jsonl"))?.into_iter().map(|question| question.text);
     time(&reader, "whole questions and alerts", &pasted.collect::<Vec<_>>())?;
+    let whole = texts.iter().take(500).map(|text| format!("{} {}", text.title, text.content));
+    time(&reader, "whole documents", &whole.collect::<Vec<_>>())?;
+    let characters: String = ('\u{4e00}'..='\u{53ff}').flat_map(|c| [c, ' ']).collect();
+    time(&reader, "lone characters", &[characters])?;
     println!("memory, with the data set: {}", resident()?);
     Ok(())
 }
@@ -354,20 +378,24 @@ impl Words {
 
 fn time(reader: &SearchReader, name: &str, queries: &[String]) -> Outcome<()> {
     let mut took = Vec::with_capacity(queries.len());
+    let mut most = Work::default();
     for query in queries {
         let start = Instant::now();
-        let page = reader.snapshot()?.search(&Query::like(query), &everything(), &[], None, 20)?;
+        let (_, work) = best(reader, &Query::like(query), 20)?;
         took.push(start.elapsed());
-        assert!(page.hits.len() <= 20, "a page keeps its limit");
+        most.lookups = most.lookups.max(work.lookups);
+        most.postings = most.postings.max(work.postings);
     }
     took.sort();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
     println!(
-        "{name}: {} queries, p50 {:.2?}, p99 {:.2?}, slowest {:.2?}",
+        "{name}: {} queries, p50 {:.2?}, p99 {:.2?}, slowest {:.2?}; at most {} lookups, {} postings",
         took.len(),
         at(0.5),
         at(0.99),
-        at(1.0)
+        at(1.0),
+        most.lookups,
+        most.postings
     );
     Ok(())
 }

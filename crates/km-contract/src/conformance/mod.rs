@@ -12,6 +12,7 @@
 pub mod commuting;
 pub mod deciding;
 pub mod faults;
+pub mod finding;
 pub mod reading;
 mod rig;
 pub mod writing;
@@ -74,6 +75,15 @@ macro_rules! conformance_suite {
             history_is_read_newest_first,
             keys_are_kept_and_revoked,
             seals_chain_every_applied_write,
+        );
+        $crate::conformance_suite!(@cases $open, finding:
+            pages_stay_whole_while_entries_arrive,
+            pages_lose_what_is_revised_and_nothing_else,
+            a_cursor_is_plain_text_and_refused_when_it_is_not_its_searchs,
+            a_list_is_complete_right_after_the_last_receipt,
+            text_that_no_head_holds_any_more_finds_nothing,
+            an_exact_alert_name_comes_first,
+            what_another_tenant_writes_changes_no_score,
         );
     };
     (@cases $open:path, $module:ident: $($case:ident),+ $(,)?) => {

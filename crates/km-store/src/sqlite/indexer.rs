@@ -1,74 +1,80 @@
 //! Feeding the search index from the ledger, after the commit, on a thread that gives way to writers.
 
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use km_contract::port::{StoreError, StoreErrorKind};
 use km_model::WriteDocument;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use tracing::{info, warn};
 
-use super::search::{Document, SearchIndex};
-use super::{INDEX_FILE, OpenError, find, io_error, open, rows};
+use super::classify::failed;
+use super::index_file::{Failure, IndexFile};
+use super::search::{Document, SearchError, SearchIndex};
+use super::walk::newest;
+use super::{OpenError, find, io_error, open, rows};
 
-/// Rows of the ledger that one batch reads.
-const BATCH: usize = 1_000;
-/// How long to wait after a failure, and at most between looks.
+/// Most rows of the ledger that one batch reads.
+const BATCH_ROWS: usize = 1_000;
+/// A batch ends with the row that brings it to so many bytes.
+const BATCH_BYTES: usize = 4 << 20;
+/// How long to wait at most between looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait after a failure: so many steps, so that stopping need not wait as long.
+const REST_STEPS: usize = 20;
+/// One step of a rest.
+const REST_STEP: Duration = Duration::from_millis(50);
 /// How much the thread gives way, in steps of `nice`.
 const NICE: i32 = 10;
 
 /// The thread that builds the index. Dropping it without [`Indexer::stop`] leaves a batch undone at most.
 pub(super) struct Indexer {
-    signal: Mutex<Option<SyncSender<()>>>,
-    rebuild: Arc<AtomicBool>,
+    file: Arc<IndexFile>,
     stopping: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Indexer {
-    pub(super) fn start(data: &Path) -> Result<Self, OpenError> {
-        let index = SearchIndex::open(&data.join(INDEX_FILE))?;
+    /// Starts the thread. An index that cannot be opened now is tried again by it, as after any failure.
+    pub(super) fn start(data: &Path, file: Arc<IndexFile>) -> Result<Self, OpenError> {
         let ledger = open::reader(data)?;
-        let (signal, signalled) = sync_channel(1);
-        let rebuild = Arc::new(AtomicBool::new(false));
+        let signalled = file.signal();
         let stopping = Arc::new(AtomicBool::new(false));
-        let feed = Feed {
-            index,
+        let mut feed = Feed {
+            index: None,
+            file: file.clone(),
             ledger,
-            rebuild: rebuild.clone(),
             stopping: stopping.clone(),
             data: data.to_path_buf(),
         };
+        // Whoever opens a store may read its index at once.
+        if let Err(error) = feed.index() {
+            feed.fail(&error.into());
+        }
         let thread = Builder::new().name("km-indexer".to_owned()).spawn(move || feed.run(&signalled));
         let thread = thread.map_err(|source| io_error(data, source))?;
-        Ok(Self { signal: Mutex::new(Some(signal)), rebuild, stopping, thread: Mutex::new(Some(thread)) })
+        Ok(Self { file, stopping, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Says that there is something new; one signal is enough for any number of batches.
+    /// Says that there is something new.
     pub(super) fn wake(&self) {
-        if let Some(signal) = self.signal.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            // A signal that waits already says the same.
-            match signal.try_send(()) {
-                Ok(()) | Err(_) => {}
-            }
-        }
+        self.file.wake();
     }
 
     /// Builds the index anew, in the background.
     pub(super) fn rebuild(&self) {
-        self.rebuild.store(true, Ordering::Release);
-        self.wake();
+        self.file.condemn();
     }
 
     /// Ends the thread after the batch it is at.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-        drop(self.signal.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.file.hang_up();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             warn!("the indexer thread panicked");
@@ -77,11 +83,21 @@ impl Indexer {
 }
 
 struct Feed {
-    index: SearchIndex,
+    /// None while it cannot be opened.
+    index: Option<SearchIndex>,
+    file: Arc<IndexFile>,
     ledger: Connection,
-    rebuild: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
     data: PathBuf,
+}
+
+/// Rows of the ledger, as far as the limits of a batch allow.
+struct Batch {
+    heads: Vec<Head>,
+    /// The position of the last row.
+    through: i64,
+    /// Whether there may be more rows.
+    more: bool,
 }
 
 /// A head that is to be indexed.
@@ -96,12 +112,17 @@ struct Head {
 impl Feed {
     fn run(mut self, signalled: &Receiver<()>) {
         if let Err(error) = rustix::process::nice(NICE) {
-            warn!(error = &error as &dyn std::error::Error, "the indexer runs at the priority of writers");
+            warn!(error = &error as &dyn Error, "the indexer runs at the priority of writers");
         }
-        while !self.stopping.load(Ordering::Acquire) {
-            let more = self.step();
-            if more == Some(true) {
-                continue;
+        while !self.is_stopping() {
+            match self.advance() {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(failure) => {
+                    self.fail(&failure);
+                    self.rest();
+                    continue;
+                }
             }
             match signalled.recv_timeout(PAUSE) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
@@ -110,69 +131,100 @@ impl Feed {
         }
     }
 
-    /// Indexes one batch; whether there may be more, or `None` after a failure.
-    fn step(&mut self) -> Option<bool> {
-        if self.rebuild.swap(false, Ordering::AcqRel) {
-            info!("the search index is built anew");
-            if let Err(error) = self.index.rebuild() {
-                warn!(error = &error as &dyn std::error::Error, "the search index could not be emptied");
-            }
-        }
-        match self.advance() {
-            Ok(more) => Some(more),
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, data = %self.data.display(), "indexing failed");
-                None
-            }
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Signals do not end a rest: a failure that lasts must not keep the thread busy.
+    fn rest(&self) {
+        for _ in (0..REST_STEPS).take_while(|_| !self.is_stopping()) {
+            sleep(REST_STEP);
         }
     }
 
-    fn advance(&mut self) -> Result<bool, StoreError> {
-        let after = self.index.indexed_through().map_err(super::readers::unsearchable)?;
-        let (heads, through, read) = self.page(after)?;
-        if read == 0 {
-            return Ok(false);
-        }
-        let none = Default::default();
-        let documents: Vec<Document<'_>> = heads.iter().map(|head| head.document(&none)).collect();
-        match self.index.index(&documents, through) {
-            Ok(()) => Ok(read == BATCH),
-            Err(error) if error.calls_for_rebuild() => {
-                self.rebuild.store(true, Ordering::Release);
-                Err(super::readers::unsearchable(error))
-            }
-            Err(error) => Err(super::readers::unsearchable(error)),
-        }
-    }
-
-    fn page(&self, after: i64) -> Result<(Vec<Head>, i64, usize), StoreError> {
-        let (mut through, mut read) = (after, 0);
-        let page = find::all(
-            &self.ledger,
-            include_str!("sql/index_page.sql"),
-            params![after, find::limit(BATCH)],
-            |row| {
-                through = row.get(0)?;
-                read += 1;
-                let is_head: bool = row.get(5)?;
-                if !is_head {
-                    return Ok(None);
+    fn fail(&mut self, failure: &Failure) {
+        match failure {
+            Failure::Index(error) => {
+                warn!(error = error as &dyn Error, data = %self.data.display(), "the search index failed");
+                if error.calls_for_rebuild() {
+                    self.file.condemn();
                 }
-                Ok(Some(Head {
-                    position: row.get(0)?,
-                    tenant: row.get(1)?,
-                    entry_id: row.get(2)?,
-                    occurred_at: row.get(3)?,
-                    write: rows::json(row, 4)?,
-                }))
-            },
-        )?;
-        Ok((page.into_iter().flatten().collect(), through, read))
+            }
+            Failure::Ledger(error) => {
+                warn!(error = error as &dyn Error, data = %self.data.display(), "indexing could not read");
+            }
+        }
+    }
+
+    /// Indexes one batch, and says whether there may be more.
+    fn advance(&mut self) -> Result<bool, Failure> {
+        let after = self.index()?.indexed_through()?;
+        if after > newest(&self.ledger)? {
+            return Err(SearchError::Damaged { what: "it is ahead of the ledger" }.into());
+        }
+        let Some(batch) = self.batch(after)? else { return Ok(false) };
+        let none = BTreeMap::new();
+        let documents: Vec<Document<'_>> = batch.heads.iter().map(|head| head.document(&none)).collect();
+        self.index()?.index(&documents, batch.through)?;
+        Ok(batch.more)
+    }
+
+    /// The index, opened; an empty one where the file was condemned, or taken away.
+    fn index(&mut self) -> Result<&mut SearchIndex, SearchError> {
+        let path = self.file.path().to_path_buf();
+        let lost = self.index.as_ref().is_some_and(|index| !index.is_in_place());
+        let opened = match self.index.take().filter(|_| !lost && !self.file.is_condemned()) {
+            Some(index) => index,
+            None if lost || self.file.is_condemned() => {
+                info!(data = %self.data.display(), "the search index is built anew");
+                self.replaced(SearchIndex::replace(&path)?)
+            }
+            None => self.replaced(SearchIndex::open(&path)?),
+        };
+        Ok(self.index.insert(opened))
+    }
+
+    fn replaced(&self, index: SearchIndex) -> SearchIndex {
+        self.file.replaced();
+        index
+    }
+
+    fn batch(&self, after: i64) -> Result<Option<Batch>, Failure> {
+        let limit = params![after, find::limit(BATCH_ROWS)];
+        let mut select = self.ledger.prepare_cached(include_str!("sql/index_page.sql")).map_err(failed)?;
+        let mut found = select.query(limit).map_err(failed)?;
+        let mut batch = Batch { heads: Vec::new(), through: after, more: false };
+        let (mut rows, mut bytes) = (0, 0);
+        while let Some(row) = found.next().map_err(failed)? {
+            batch.through = row.get(0).map_err(failed)?;
+            let (head, size) = Head::read(row).map_err(failed)?;
+            batch.heads.extend(head);
+            rows += 1;
+            bytes += size;
+            batch.more = rows == BATCH_ROWS || bytes >= BATCH_BYTES;
+            if batch.more {
+                break;
+            }
+        }
+        Ok((rows > 0).then_some(batch))
     }
 }
 
 impl Head {
-    fn document<'a>(&'a self, no_labels: &'a std::collections::BTreeMap<String, String>) -> Document<'a> {
+    /// A row, when it is a head still, and how many bytes it has.
+    fn read(row: &Row<'_>) -> rusqlite::Result<(Option<Self>, usize)> {
+        let Some(payload) = row.get_ref(4)?.as_bytes_or_null()? else { return Ok((None, 0)) };
+        let head = Self {
+            position: row.get(0)?,
+            tenant: row.get(1)?,
+            entry_id: row.get(2)?,
+            occurred_at: row.get(3)?,
+            write: rows::json(row, 4)?,
+        };
+        Ok((Some(head), payload.len()))
+    }
+
+    fn document<'a>(&'a self, no_labels: &'a BTreeMap<String, String>) -> Document<'a> {
         document(self.position, &self.tenant, self.entry_id, self.occurred_at, &self.write, no_labels)
     }
 }
@@ -184,7 +236,7 @@ pub(super) fn document<'a>(
     entry_id: [u8; 16],
     occurred_at: i64,
     write: &'a WriteDocument,
-    no_labels: &'a std::collections::BTreeMap<String, String>,
+    no_labels: &'a BTreeMap<String, String>,
 ) -> Document<'a> {
     Document {
         position,
@@ -201,9 +253,4 @@ pub(super) fn document<'a>(
         title: write.title.as_deref().unwrap_or_default(),
         content: write.content.as_deref().unwrap_or_default(),
     }
-}
-
-/// The store's error for a reader that a damaged index cannot serve.
-pub(super) fn no_index() -> StoreError {
-    StoreError::bare(StoreErrorKind::Transient, "NO_SEARCH_INDEX")
 }

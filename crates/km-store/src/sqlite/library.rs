@@ -1,23 +1,15 @@
 //! Reading knowledge: by id, by tie, by filter, by text.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use km_contract::port::{
-    BAD_CURSOR, Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Record, Revision, SearchPage,
-    SearchRequest, Searched, StoreError, StoreErrorKind,
+    Chain, Entry, Filter, Library, Page, Position, Record, Revision, SearchPage, SearchRequest, StoreError,
 };
-use km_model::{ApprovalId, EntryId, EntryKey, IncidentId, Link, LinkTarget, TenantId, Timestamp, Verdict};
-use km_search::{Query, SnippetLimits, highlight};
+use km_model::{ApprovalId, EntryId, EntryKey, IncidentId, Link, LinkTarget, TenantId, Verdict};
 use rusqlite::{Connection, params};
 
-use super::indexer::{document, no_index};
-use super::readers::{Reader, unsearchable};
-use super::search::{Cursor, Document, Filter as IndexFilter, Hit as IndexHit, Snapshot, Why};
-use super::{SqliteStore, alerts, find, rows};
+use super::readers::Reader;
+use super::{SqliteStore, alerts, find, listing, rows, searching};
 
-/// Heads beyond the index that a search reads one by one. A longer tail is cut, and the answer says so.
-const TAIL_MAX: usize = 1_000;
 /// Links of one incident that are shown.
 const LINKS_MAX: usize = 1_000;
 
@@ -46,12 +38,12 @@ impl Library for SqliteStore {
         limit: usize,
     ) -> Result<Page<Entry>, StoreError> {
         let filter = filter.clone();
-        self.readers.call(move |reader| list(reader, &filter, after, limit)).await
+        self.readers.call(move |reader| listing::list(reader, &filter, after, limit)).await
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, StoreError> {
         let request = request.clone();
-        self.readers.call(move |reader| search(reader, &request)).await
+        self.readers.call(move |reader| searching::search(reader, &request)).await
     }
 
     async fn chain(&self, tenant: &TenantId, incident: &IncidentId) -> Result<Option<Chain>, StoreError> {
@@ -142,122 +134,4 @@ fn keys_around(incident: &IncidentId, links: &[Link]) -> Vec<EntryKey> {
         }
     }
     keys
-}
-
-/// The heads that the index does not know yet, and whether these are all of them.
-fn tail(ledger: &Connection, tenant: &TenantId, after: i64) -> Result<(Vec<Entry>, bool), StoreError> {
-    let sql = include_str!("sql/tail_heads.sql");
-    let mut heads =
-        find::all(ledger, sql, params![tenant.as_str(), after, find::limit(TAIL_MAX + 1)], rows::entry)?;
-    let complete = heads.len() <= TAIL_MAX;
-    heads.truncate(TAIL_MAX);
-    heads.reverse();
-    Ok((heads, complete))
-}
-
-fn documents<'a>(
-    tenant: &'a str,
-    heads: &'a [Entry],
-    none: &'a BTreeMap<String, String>,
-) -> Vec<Document<'a>> {
-    let read = |entry: &'a Entry| {
-        let head = &entry.head;
-        let occurred_at = head.occurred_at.as_micros();
-        document(head.position, tenant, *entry.entry_id.as_bytes(), occurred_at, &head.write, none)
-    };
-    heads.iter().map(read).collect()
-}
-
-fn index_filter(filter: &Filter) -> IndexFilter {
-    IndexFilter {
-        tenant: filter.tenant.to_string(),
-        path: filter.path.map(|path| path.as_str().to_owned()),
-        entry_type: filter.entry_type.as_ref().map(ToString::to_string),
-        tags: filter.tags.clone(),
-        labels: filter.labels.clone(),
-        incident_id: filter.incident.as_ref().map(ToString::to_string),
-        approval_id: filter.approval.as_ref().map(ToString::to_string),
-        occurred_from: filter.occurred_from.map(Timestamp::as_micros),
-        occurred_to: filter.occurred_before.map(Timestamp::as_micros),
-    }
-}
-
-fn list(
-    reader: &Reader,
-    filter: &Filter,
-    after: Option<i64>,
-    limit: usize,
-) -> Result<Page<Entry>, StoreError> {
-    let snapshot = snapshot(reader)?;
-    let (heads, _) = tail(&reader.ledger, &filter.tenant, snapshot.indexed_through())?;
-    let none = BTreeMap::new();
-    let documents = documents(filter.tenant.as_str(), &heads, &none);
-    let after = after.map(|position| Cursor { score: 0.0, position });
-    let page = snapshot.list(&index_filter(filter), &documents, after, limit).map_err(unsearchable)?;
-    let mut items = Vec::with_capacity(page.hits.len());
-    for hit in &page.hits {
-        items.extend(head(&reader.ledger, &filter.tenant, EntryId::from_bytes(hit.entry_id))?);
-    }
-    Ok(Page { items, next: page.next.map(|cursor| cursor.position) })
-}
-
-fn snapshot(reader: &Reader) -> Result<Snapshot<'_>, StoreError> {
-    reader.index.as_ref().ok_or_else(no_index)?.snapshot().map_err(unsearchable)
-}
-
-fn search(reader: &Reader, request: &SearchRequest) -> Result<SearchPage, StoreError> {
-    let query = Query::like(&request.text);
-    let after = request.after.as_deref().map(read_cursor).transpose()?;
-    let snapshot = snapshot(reader)?;
-    let (heads, complete) = tail(&reader.ledger, &request.filter.tenant, snapshot.indexed_through())?;
-    let searched = Searched { indexed_through: snapshot.indexed_through(), tail: heads.len(), complete };
-    let none = BTreeMap::new();
-    let documents = documents(request.filter.tenant.as_str(), &heads, &none);
-    let page = snapshot.search(&query, &index_filter(&request.filter), &documents, after, request.limit);
-    let page = page.map_err(unsearchable)?;
-    let mut hits = Vec::with_capacity(page.hits.len());
-    for found in &page.hits {
-        let entry = head(&reader.ledger, &request.filter.tenant, EntryId::from_bytes(found.entry_id))?;
-        hits.extend(entry.map(|entry| shown(entry, found, &query)));
-    }
-    Ok(SearchPage { hits, next: page.next.map(write_cursor), searched })
-}
-
-fn shown(entry: Entry, found: &IndexHit, query: &Query) -> Hit {
-    let title = entry.head.write.title.as_deref().unwrap_or_default();
-    let content = entry.head.write.content.as_deref().unwrap_or_default();
-    let one = SnippetLimits { snippets_max: 1, bytes_max: 512 };
-    let mut highlights = pieces("title", title, query, one);
-    highlights.extend(pieces("content", content, query, SnippetLimits::default()));
-    let why = found.why.iter().map(reason).collect();
-    Hit { score: f64::from(found.score), highlights, why, entry }
-}
-
-fn pieces(field: &'static str, text: &str, query: &Query, limits: SnippetLimits) -> Vec<Highlight> {
-    let snippets = highlight(text, query, limits).into_iter();
-    let piece = |snippet: km_search::Snippet| Highlight {
-        field,
-        ranges: snippet.marks.iter().map(|mark| (mark.start, mark.end)).collect(),
-        text: snippet.text,
-    };
-    snippets.map(piece).collect()
-}
-
-fn reason(why: &Why) -> String {
-    let fields: Vec<&str> = why.fields.iter().map(|field| field.as_str()).collect();
-    format!("`{}` in {} (+{:.2})", why.term, fields.join(", "), why.score)
-}
-
-fn write_cursor(cursor: Cursor) -> String {
-    format!("{:08x}.{}", cursor.score.to_bits(), cursor.position)
-}
-
-fn read_cursor(text: &str) -> Result<Cursor, StoreError> {
-    let parsed = text.split_once('.').and_then(|(score, position)| {
-        let score = f32::from_bits(u32::from_str_radix(score, 16).ok()?);
-        Some(Cursor { score, position: position.parse().ok()? })
-    });
-    parsed
-        .filter(|cursor| cursor.score.is_finite())
-        .ok_or_else(|| StoreError::bare(StoreErrorKind::Refused, BAD_CURSOR))
 }

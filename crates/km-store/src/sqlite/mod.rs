@@ -9,17 +9,21 @@ mod backup;
 mod classify;
 mod commit;
 mod find;
+mod heads;
+mod index_file;
 mod indexer;
 mod keys;
 mod letters;
 mod library;
 mod links;
+mod listing;
 mod open;
 mod readers;
 mod rows;
 mod seal;
-#[allow(dead_code, reason = "the index offers more than the first callers ask for")]
 pub mod search;
+mod searching;
+mod walk;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +38,7 @@ use thiserror::Error;
 pub use backup::{BackupReport, backup, restore};
 
 use crate::directory::{FileSystem, Lock, LockError, bytes_of};
+use index_file::IndexFile;
 use indexer::Indexer;
 use readers::Readers;
 use writer::WriterThread;
@@ -138,9 +143,6 @@ pub enum OpenError {
     /// SQLite failed.
     #[error("SQLite failed")]
     Sqlite(#[from] rusqlite::Error),
-    /// The search index failed.
-    #[error("the search index failed")]
-    Index(#[from] search::SearchError),
 }
 
 /// The store of one data directory.
@@ -187,14 +189,15 @@ impl SqliteStore {
             return Err(OpenError::Volatile { data: data.clone(), kind: file_system.as_str() });
         }
         let connection = open::ledger(data)?;
-        let indexer = options.index.then(|| Indexer::start(data)).transpose()?;
+        let index = IndexFile::of(data);
+        let indexer = options.index.then(|| Indexer::start(data, index.clone())).transpose()?;
         Ok(Self {
             data: data.clone(),
             durability: file_system.durability(),
             clock,
             letters_max: (options.dead_letters_max, options.dead_letter_bytes_max),
             writer: Some(WriterThread::start(connection).map_err(|source| io_error(data, source))?),
-            readers: Readers::open(data, options.readers.max(1))?,
+            readers: Readers::open(data, &index, options.readers.max(1))?,
             indexer,
             _lock: Some(lock),
         })
@@ -211,7 +214,7 @@ impl SqliteStore {
             clock,
             letters_max: (0, 0),
             writer: None,
-            readers: Readers::open(data, 1)?,
+            readers: Readers::open(data, &IndexFile::of(data), 1)?,
             indexer: None,
             _lock: None,
         })

@@ -8,9 +8,8 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::classify::failed;
-use super::open;
-use super::search::{SearchError, SearchReader};
-use super::{INDEX_FILE, OpenError};
+use super::index_file::{IndexFile, IndexView};
+use super::{OpenError, open};
 
 /// A bounded set of readers; a call waits for one that is free.
 pub(super) struct Readers {
@@ -18,15 +17,15 @@ pub(super) struct Readers {
     permits: Arc<Semaphore>,
 }
 
-/// A view of the ledger and of the search index. The index may be missing in a store that is only inspected.
+/// A view of the ledger and of the search index, which may be missing.
 pub(super) struct Reader {
     pub(super) ledger: Connection,
-    pub(super) index: Option<SearchReader>,
+    pub(super) index: IndexView,
 }
 
 impl Readers {
-    pub(super) fn open(data: &Path, count: usize) -> Result<Self, OpenError> {
-        let idle: Vec<Reader> = (0..count).map(|_| Reader::open(data)).collect::<Result<_, _>>()?;
+    pub(super) fn open(data: &Path, index: &Arc<IndexFile>, count: usize) -> Result<Self, OpenError> {
+        let idle: Vec<Reader> = (0..count).map(|_| Reader::open(data, index)).collect::<Result<_, _>>()?;
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
@@ -51,17 +50,12 @@ impl Readers {
 }
 
 impl Reader {
-    fn open(data: &Path) -> Result<Self, OpenError> {
-        let path = data.join(INDEX_FILE);
-        let index = path.exists().then(|| SearchReader::open(&path)).transpose();
-        Ok(Self { ledger: open::reader(data)?, index: index? })
+    fn open(data: &Path, index: &Arc<IndexFile>) -> Result<Self, OpenError> {
+        Ok(Self { ledger: open::reader(data)?, index: IndexView::of(index.clone()) })
     }
 
     pub(super) fn measures(&mut self, disk_bytes: u64) -> Result<Measures, StoreError> {
-        let indexed_through = match &self.index {
-            Some(index) => index.snapshot().map_err(unsearchable)?.indexed_through(),
-            None => 0,
-        };
+        let indexed_through = self.index.indexed_through();
         self.ledger
             .prepare_cached(include_str!("sql/measures.sql"))
             .and_then(|mut statement| {
@@ -77,9 +71,4 @@ impl Reader {
             })
             .map_err(failed)
     }
-}
-
-/// The index is derived: its failure never makes the store untrusted.
-pub(super) fn unsearchable(error: SearchError) -> StoreError {
-    StoreError::new(StoreErrorKind::Transient, "SEARCH_INDEX", error)
 }

@@ -80,7 +80,12 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// The columns of `find_entry_head.sql` and `tail_heads.sql`.
+/// How many bytes the payload has, in a row that [`entry`] reads.
+pub(super) fn payload_bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
+    Ok(row.get_ref(9)?.as_bytes()?.len())
+}
+
+/// The columns of `find_entry_head.sql` and `walk_heads.sql`.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let head = Revision {
         position: row.get(2)?,

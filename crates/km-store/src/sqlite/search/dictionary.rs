@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{Block, BlockEntry, Listed, Place};
+use super::codec::{Block, BlockEntry, Listed, Place, seal, unseal};
 use super::error::{SearchError, damaged};
 
 /// A block is closed at this size, so that its row fits a page of SQLite without overflowing.
@@ -29,7 +29,7 @@ impl<'c> DictionaryWriter<'c> {
             Place::Here(postings.bytes)
         } else {
             let mut insert = self.connection.prepare_cached("INSERT INTO posting (data) VALUES (?1)")?;
-            Place::Row(insert.insert([postings.bytes])?)
+            Place::Row(insert.insert([seal(postings.bytes)])?)
         };
         if self.block.is_empty() {
             self.first_term.clear();
@@ -47,7 +47,7 @@ impl<'c> DictionaryWriter<'c> {
     fn flush(&mut self) -> Result<(), SearchError> {
         self.connection
             .prepare_cached("INSERT INTO block (segment, first_term, data) VALUES (?1, ?2, ?3)")?
-            .execute(params![self.segment, self.first_term, self.block])?;
+            .execute(params![self.segment, self.first_term, seal(&self.block)])?;
         self.block.clear();
         Ok(())
     }
@@ -55,7 +55,14 @@ impl<'c> DictionaryWriter<'c> {
 
 /// A term of a query as one segment holds it.
 #[derive(Clone, Debug)]
-pub(super) enum Found {
+pub(super) struct Found {
+    /// How many documents hold it.
+    pub(super) count: u32,
+    postings: Kept,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
     /// The postings themselves.
     Here(Vec<u8>),
     /// The row that holds them.
@@ -63,18 +70,19 @@ pub(super) enum Found {
 }
 
 impl Found {
-    fn of(place: Place<'_>) -> Self {
-        match place {
-            Place::Here(bytes) => Self::Here(bytes.to_vec()),
-            Place::Row(id) => Self::Row(id),
-        }
+    fn of(entry: &BlockEntry<'_>) -> Self {
+        let postings = match entry.place {
+            Place::Here(bytes) => Kept::Here(bytes.to_vec()),
+            Place::Row(id) => Kept::Row(id),
+        };
+        Self { count: entry.count, postings }
     }
 
     /// The postings.
     pub(super) fn load(&self, connection: &Connection) -> Result<Vec<u8>, SearchError> {
-        match self {
-            Self::Here(bytes) => Ok(bytes.clone()),
-            Self::Row(id) => posting(connection, *id),
+        match &self.postings {
+            Kept::Here(bytes) => Ok(bytes.clone()),
+            Kept::Row(id) => posting(connection, *id),
         }
     }
 }
@@ -82,51 +90,93 @@ impl Found {
 /// Reads long postings.
 pub(super) fn posting(connection: &Connection, id: i64) -> Result<Vec<u8>, SearchError> {
     let mut select = connection.prepare_cached("SELECT data FROM posting WHERE id = ?1")?;
-    select.query_row([id], |row| row.get(0)).optional()?.ok_or(damaged("postings are missing"))
+    let sealed = select.query_row([id], |row| row.get(0)).optional()?;
+    unseal(sealed.ok_or(damaged("postings are missing"))?)
 }
 
-/// Finds one term: how many documents hold it, and where its postings are.
-pub(super) fn find(
-    connection: &Connection,
+/// The dictionary of one segment as it is read. It counts the blocks it reads; terms that are asked for in order
+/// share them.
+pub(super) struct Dictionary<'c> {
+    connection: &'c Connection,
     segment: i64,
-    term: &[u8],
-) -> Result<Option<(u32, Found)>, SearchError> {
-    let Some((_, block)) = block_before(connection, segment, term)? else { return Ok(None) };
-    for entry in Block(&block) {
-        let entry = entry?;
-        if entry.term >= term {
-            return Ok((entry.term == term).then(|| (entry.count, Found::of(entry.place))));
-        }
+    block: Option<StoredBlock>,
+    /// How many blocks were read.
+    pub(super) blocks_read: u64,
+}
+
+/// What one block says of a term.
+enum Sought {
+    /// The dictionary holds it.
+    Found(Found),
+    /// It does not.
+    Absent,
+    /// A later block may hold it.
+    Beyond,
+}
+
+impl<'c> Dictionary<'c> {
+    pub(super) fn of(connection: &'c Connection, segment: i64) -> Self {
+        Self { connection, segment, block: None, blocks_read: 0 }
     }
-    Ok(None)
-}
 
-/// Finds every term that begins with `prefix`.
-pub(super) fn find_prefix(
-    connection: &Connection,
-    segment: i64,
-    prefix: &[u8],
-) -> Result<Vec<(u32, Found)>, SearchError> {
-    let mut found = Vec::new();
-    let mut next = match block_before(connection, segment, prefix)? {
-        Some(block) => Some(block),
-        None => block_after(connection, segment, prefix)?,
-    };
-    while let Some((first_term, block)) = next {
-        for entry in Block(&block) {
-            let entry = entry?;
-            if entry.term.starts_with(prefix) {
-                found.push((entry.count, Found::of(entry.place)));
-            } else if entry.term > prefix {
-                return Ok(found);
+    /// Finds one term.
+    pub(super) fn find(&mut self, term: &[u8]) -> Result<Option<Found>, SearchError> {
+        if let Some(block) = self.block.as_ref().filter(|block| *block.first_term <= *term) {
+            match seek(block, term)? {
+                Sought::Found(found) => return Ok(Some(found)),
+                Sought::Absent => return Ok(None),
+                Sought::Beyond => {}
             }
         }
-        next = block_after(connection, segment, &first_term)?;
+        self.block = block_before(self.connection, self.segment, term)?;
+        self.blocks_read += 1;
+        match self.block.as_ref().map(|block| seek(block, term)).transpose()? {
+            Some(Sought::Found(found)) => Ok(Some(found)),
+            Some(Sought::Absent | Sought::Beyond) | None => Ok(None),
+        }
     }
-    Ok(found)
+
+    /// Finds every term that begins with `prefix`.
+    pub(super) fn find_prefix(&mut self, prefix: &[u8]) -> Result<Vec<Found>, SearchError> {
+        let mut found = Vec::new();
+        let mut next = match block_before(self.connection, self.segment, prefix)? {
+            Some(block) => Some(block),
+            None => block_after(self.connection, self.segment, prefix)?,
+        };
+        while let Some(block) = next {
+            self.blocks_read += 1;
+            for entry in Block(&block.data) {
+                let entry = entry?;
+                if entry.term.starts_with(prefix) {
+                    found.push(Found::of(&entry));
+                } else if entry.term > prefix {
+                    return Ok(found);
+                }
+            }
+            next = block_after(self.connection, self.segment, &block.first_term)?;
+        }
+        Ok(found)
+    }
 }
 
-type StoredBlock = (Vec<u8>, Vec<u8>);
+fn seek(block: &StoredBlock, term: &[u8]) -> Result<Sought, SearchError> {
+    for entry in Block(&block.data) {
+        let entry = entry?;
+        if entry.term == term {
+            return Ok(Sought::Found(Found::of(&entry)));
+        }
+        if entry.term > term {
+            return Ok(Sought::Absent);
+        }
+    }
+    Ok(Sought::Beyond)
+}
+
+/// A block and the first of its terms.
+pub(super) struct StoredBlock {
+    pub(super) first_term: Vec<u8>,
+    pub(super) data: Vec<u8>,
+}
 
 /// The block that would hold `term`.
 fn block_before(
@@ -134,11 +184,9 @@ fn block_before(
     segment: i64,
     term: &[u8],
 ) -> Result<Option<StoredBlock>, SearchError> {
-    let mut select = connection.prepare_cached(
-        "SELECT first_term, data FROM block WHERE segment = ?1 AND first_term <= ?2
-         ORDER BY first_term DESC LIMIT 1",
-    )?;
-    Ok(select.query_row(params![segment, term], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    let sql = "SELECT first_term, data FROM block WHERE segment = ?1 AND first_term <= ?2
+               ORDER BY first_term DESC LIMIT 1";
+    block(connection, sql, segment, term)
 }
 
 /// The first block whose first term is beyond `term`.
@@ -147,9 +195,19 @@ pub(super) fn block_after(
     segment: i64,
     term: &[u8],
 ) -> Result<Option<StoredBlock>, SearchError> {
-    let mut select = connection.prepare_cached(
-        "SELECT first_term, data FROM block WHERE segment = ?1 AND first_term > ?2
-         ORDER BY first_term LIMIT 1",
-    )?;
-    Ok(select.query_row(params![segment, term], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    let sql = "SELECT first_term, data FROM block WHERE segment = ?1 AND first_term > ?2
+               ORDER BY first_term LIMIT 1";
+    block(connection, sql, segment, term)
+}
+
+fn block(
+    connection: &Connection,
+    sql: &str,
+    segment: i64,
+    term: &[u8],
+) -> Result<Option<StoredBlock>, SearchError> {
+    let mut select = connection.prepare_cached(sql)?;
+    let read = select.query_row(params![segment, term], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let unsealed = |(first_term, sealed)| Ok(StoredBlock { first_term, data: unseal(sealed)? });
+    read.map(unsealed).transpose()
 }

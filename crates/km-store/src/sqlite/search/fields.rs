@@ -1,6 +1,7 @@
-//! The fields of a document, what they weigh, and the terms a document gives the index.
+//! The fields of a document, what they weigh, and the terms a document gives the index: those of its text, its
+//! names, and the properties that filters ask for.
 
-use km_search::{Analyzer, LengthCode, TermKind};
+use km_search::{Analyzer, LengthCode, TermKind, is_identifier, name};
 
 use super::{Document, Filter};
 
@@ -82,13 +83,28 @@ fn names<'a>(document: &'a Document<'a>) -> impl Iterator<Item = &'a str> {
     [document.path].into_iter().chain(ids.into_iter().flatten()).chain(tags).chain(labels)
 }
 
-/// The first byte of a term that only filters: no text in UTF-8 holds it.
-const FILTER: u8 = 0xff;
+/// The label that carries an alert's name.
+const ALERT_NAME: &str = "alertname";
+
+/// What a document is called as a whole: the name of its alert, and a title that is one identifier. Folded; the
+/// same name may come twice.
+pub(super) fn document_names(document: &Document<'_>) -> impl Iterator<Item = String> {
+    let title = Some(document.title).filter(|title| is_identifier(title));
+    let alert = document.labels.get(ALERT_NAME).map(String::as_str);
+    [title, alert].into_iter().flatten().filter_map(name)
+}
+
+/// The first byte of a term that is no word: no text in UTF-8 holds it.
+const NO_WORD: u8 = 0xff;
+
+/// The name of a document, as [`document_names`] gives it, in the dictionary.
+pub(super) fn name_term(name: &str) -> Vec<u8> {
+    [&[NO_WORD, b'n'], name.as_bytes()].concat()
+}
 
 /// A property that a filter asks for, as a term of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Property<'a> {
-    Tenant(&'a str),
     Path(&'a str),
     EntryType(&'a str),
     Incident(&'a str),
@@ -101,7 +117,6 @@ impl Property<'_> {
     /// The term in the dictionary.
     pub(super) fn term(self) -> Vec<u8> {
         let (kind, text, value) = match self {
-            Self::Tenant(text) => (b't', text, None),
             Self::Path(text) => (b'p', text, None),
             Self::EntryType(text) => (b'e', text, None),
             Self::Incident(text) => (b'i', text, None),
@@ -109,10 +124,10 @@ impl Property<'_> {
             Self::Tag(text) => (b'g', text, None),
             Self::Label(text, value) => (b'l', text, Some(value)),
         };
-        let mut term = vec![FILTER, kind];
+        let mut term = vec![NO_WORD, kind];
         term.extend_from_slice(text.as_bytes());
         if let Some(value) = value {
-            term.push(FILTER);
+            term.push(NO_WORD);
             term.extend_from_slice(value.as_bytes());
         }
         term
@@ -122,7 +137,6 @@ impl Property<'_> {
 /// The properties of a document that a filter can ask for.
 pub(super) fn document_properties<'a>(document: &'a Document<'a>) -> impl Iterator<Item = Property<'a>> {
     let single = [
-        Some(Property::Tenant(document.tenant)),
         Some(Property::Path(document.path)),
         document.entry_type.map(Property::EntryType),
         document.incident_id.map(Property::Incident),
@@ -136,7 +150,6 @@ pub(super) fn document_properties<'a>(document: &'a Document<'a>) -> impl Iterat
 /// The properties that a filter asks for: a document must have all of them.
 pub(super) fn filter_properties(filter: &Filter) -> impl Iterator<Item = Property<'_>> {
     let single = [
-        Some(Property::Tenant(&filter.tenant)),
         filter.path.as_deref().map(Property::Path),
         filter.entry_type.as_deref().map(Property::EntryType),
         filter.incident_id.as_deref().map(Property::Incident),

@@ -6,7 +6,7 @@ use km_search::LengthCode;
 use rusqlite::Connection;
 
 use super::codec::{Block, Listed, Place, Postings, PostingsWriter};
-use super::dictionary::{DictionaryWriter, block_after, posting};
+use super::dictionary::{DictionaryWriter, StoredBlock, block_after, posting};
 use super::error::{SearchError, damaged};
 use super::segment::{Column, Segment, rounded};
 
@@ -56,7 +56,7 @@ fn filling(run: &[Segment]) -> usize {
     totals.take_while(|&total| total <= DOCUMENTS_MAX).count()
 }
 
-/// Replaces neighbouring segments by one without their dead.
+/// Replaces neighbouring segments of one tenant by one without their dead.
 pub(super) fn merge(connection: &Connection, segments: &[Segment]) -> Result<(), SearchError> {
     if segments.iter().any(|segment| segment.living() > 0) {
         write_merged(connection, segments)?;
@@ -97,6 +97,7 @@ fn merged_columns(
     let number = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| i64::from_le_bytes(*chunk));
     let row = Segment {
         id: 0,
+        tenant: segments[0].tenant,
         first_number: number(numbers.first()),
         last_number: number(numbers.last()),
         documents: segments.iter().map(Segment::living).sum(),
@@ -182,12 +183,12 @@ impl<'c> Source<'c> {
 
     fn advance(&mut self) -> Result<(), SearchError> {
         if self.at == self.block.len() {
-            let Some((first_term, block)) = block_after(self.connection, self.segment, &self.first_term)?
-            else {
+            let next = block_after(self.connection, self.segment, &self.first_term)?;
+            let Some(StoredBlock { first_term, data }) = next else {
                 self.ended = true;
                 return Ok(());
             };
-            (self.first_term, self.block, self.at) = (first_term, block, 0);
+            (self.first_term, self.block, self.at) = (first_term, data, 0);
         }
         let mut rest = Block(&self.block[self.at..]);
         let entry = rest.next().ok_or(damaged("a dictionary block is empty"))??;
@@ -246,6 +247,7 @@ mod tests {
     fn segment(documents: u32, dead_count: u32) -> Segment {
         Segment {
             id: 0,
+            tenant: 1,
             first_number: 0,
             last_number: 0,
             documents,

@@ -6,43 +6,55 @@
 //!
 //! # How it is laid out
 //!
-//! Documents get numbers in the order they are indexed. A *segment* covers a range of numbers; within it a
-//! document is an *ordinal*. A segment holds a dictionary (sorted terms, with how many documents hold each),
-//! the *postings* of each term (ordinals, and how often each field holds the term), and *columns* (length,
-//! position, time of occurrence). Filters are terms as well. A batch becomes a segment and segments never
-//! change: a newer head of an entry marks the older document *dead*, and neighbouring segments are merged when
-//! there are many of one size, which drops the dead.
+//! Every tenant has an index of its own in the file: documents, statistics and work of others neither change what
+//! one finds nor can be told from it. A tenant's documents get numbers in the order they are indexed. A *segment*
+//! covers a range of numbers; within it a document is an *ordinal*. A segment holds a dictionary (sorted terms,
+//! with how many documents hold each), the *postings* of each term (ordinals, and how often each field holds the
+//! term), and *columns* (length, position, time of occurrence). Filters and names are terms as well. A batch
+//! becomes a segment and segments never change: a newer head of an entry marks the older document *dead*, and
+//! neighbouring segments are merged when there are many of one size, which drops the dead.
 //!
 //! # How it answers
 //!
 //! A [`Snapshot`] is one read transaction. A query adds up BM25 for every document that holds one of its terms,
 //! segment by segment, and keeps the best. Entries that the caller has read from the ledger beyond
-//! [`Snapshot::indexed_through`] are given as the *tail*: they are scored alike and replace their older heads.
+//! [`Snapshot::indexed_through`] are given as the *tail* and scored alike. The ledger says which of the documents
+//! that were found are heads still. A [`Cursor`] keeps what the scores depend on, so that the pages of one ranking
+//! fit together whatever is written between them.
+//!
+//! # When it is damaged
+//!
+//! All bytes that scores are made of carry a checksum, and what is found is compared with the ledger: a damaged
+//! index gives an error and no wrong hit. [`SearchError::calls_for_rebuild`] says that the index has to be
+//! replaced by an empty one.
 
 mod codec;
+mod cursor;
 mod dictionary;
 mod error;
 mod fields;
 mod index;
+mod lookup;
 mod merge;
 mod reader;
 mod schema;
 mod score;
 mod segment;
 mod select;
+mod statistics;
 mod tail;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+pub use cursor::{CURSOR_CHARS_MAX, Cursor, View};
 pub use error::SearchError;
 pub use fields::Field;
 pub use index::SearchIndex;
-pub use reader::{SearchReader, Snapshot};
-
-/// Most hits of one page.
-pub const PAGE_HITS_MAX: usize = 200;
+pub use reader::{Ranking, SearchReader, Snapshot, Start};
+pub use score::Work;
+pub use select::Found;
 
 /// The head of an entry as the index reads it.
 #[derive(Clone, Debug)]
@@ -98,44 +110,25 @@ pub struct Filter {
     pub occurred_to: Option<i64>,
 }
 
-/// Where a page ends: the next one starts after it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cursor {
-    /// The score of the last hit; 0 in lists.
-    pub score: f32,
-    /// The position of the last hit.
-    pub position: i64,
-}
-
-/// An entry that was found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hit {
-    /// The entry.
-    pub entry_id: [u8; 16],
-    /// The position of the head that was found.
-    pub position: i64,
-    /// How well it fits; comparable only within one answer. 0 in lists.
-    pub score: f32,
-    /// What it was found by, most telling first. Empty in lists.
-    pub why: Vec<Why>,
-}
-
-/// One term that a hit was found by.
+/// Something that a hit was found by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Why {
-    /// The term of the query, analyzed.
-    pub term: String,
-    /// The fields that hold it.
-    pub fields: Vec<Field>,
+    /// What it is.
+    pub reason: Reason,
     /// What it adds to the score.
     pub score: f32,
 }
 
-/// Some of the hits, best first; among equals the newest first.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// The hits.
-    pub hits: Vec<Hit>,
-    /// Where the next page starts, if there is one.
-    pub next: Option<Cursor>,
+/// What a hit can be found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It holds a term of the query.
+    Term {
+        /// The term, analyzed.
+        term: String,
+        /// The fields that hold it.
+        fields: Vec<Field>,
+    },
+    /// It is called what the query names; folded.
+    Name(String),
 }

@@ -1,21 +1,25 @@
 //! The reading side of the index.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use km_search::Query;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::codec::numbers;
+use super::cursor::{Cursor, View};
 use super::error::{SearchError, damaged};
-use super::index::{indexed_through, newest};
+use super::index::{find_tenant, indexed_through};
 use super::schema;
-use super::score::Scorer;
+use super::score::{Scorer, Work};
 use super::segment::{Column, Segment};
-use super::select::{Allowed, Best, Candidate, Source};
+use super::select::{Allowed, Best, Found, Place, Source};
 use super::tail::{self, TailDocument};
-use super::{Cursor, Document, Filter, Hit, PAGE_HITS_MAX, Page, Why};
+use super::{Document, Filter, Why};
+
+/// What is found beyond a page: so many may turn out to be no heads any more.
+const SPARE: usize = 64;
 
 /// A connection that reads an index; as many as wanted may read beside the one writer.
 pub struct SearchReader {
@@ -31,28 +35,84 @@ impl SearchReader {
         Ok(Self { connection: schema::open_for_reading(path)? })
     }
 
-    /// The index as it is now. It stays so while the snapshot lives, which should be short: until then the
-    /// file cannot be tidied.
+    /// The position in the ledger up to which everything is indexed.
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be read.
-    pub fn snapshot(&self) -> Result<Snapshot<'_>, SearchError> {
+    pub fn indexed_through(&self) -> Result<i64, SearchError> {
+        schema::check_version(&self.connection)?;
+        indexed_through(&self.connection)
+    }
+
+    /// What the index holds of one tenant now. It stays so while the snapshot lives, which should be short: until
+    /// then the file cannot be tidied.
+    ///
+    /// # Errors
+    /// [`SearchError`] when the file cannot be read.
+    pub fn snapshot(&self, tenant: &str) -> Result<Snapshot<'_>, SearchError> {
         let connection = self.connection.unchecked_transaction()?;
+        schema::check_version(&connection)?;
         let indexed_through = indexed_through(&connection)?;
-        let segments = Segment::all(&connection)?;
-        Ok(Snapshot { connection, indexed_through, segments })
+        let tenant = find_tenant(&connection, tenant)?;
+        let segments = tenant.map(|tenant| Segment::of_tenant(&connection, tenant)).transpose()?;
+        Ok(Snapshot { connection, indexed_through, segments: segments.unwrap_or_default() })
     }
 }
 
-/// The index at one moment.
+/// The index of one tenant at one moment.
 pub struct Snapshot<'r> {
     connection: Transaction<'r>,
     indexed_through: i64,
     segments: Vec<Segment>,
 }
 
-/// A candidate with its document's number; one of the tail has none.
-type Numbered = (Candidate, Option<i64>);
+/// Which page of a ranking is asked for.
+pub enum Start {
+    /// The first, of this part of the ledger.
+    First(View),
+    /// The one after this cursor.
+    After(Cursor),
+}
+
+impl Start {
+    /// What the ranking is of.
+    pub fn view(&self) -> View {
+        match self {
+            Self::First(view) => *view,
+            Self::After(cursor) => cursor.view,
+        }
+    }
+
+    fn after(&self) -> Option<Place> {
+        match self {
+            Self::First(_) => None,
+            Self::After(cursor) => Some(cursor.last),
+        }
+    }
+}
+
+/// A part of a ranking, best first; among equals the newest first.
+pub struct Ranking<'a> {
+    /// What was found: a page and some to spare.
+    pub found: Vec<Found>,
+    /// Whether there may be more than that.
+    pub cut: bool,
+    view: View,
+    scorer: Scorer<'a>,
+    tail: Vec<TailDocument<'a>>,
+}
+
+impl Ranking<'_> {
+    /// Where the ranking goes on after one that it found.
+    pub fn after(&self, found: &Found) -> Cursor {
+        Cursor { view: self.view, statistics: self.scorer.statistics.clone(), last: found.place }
+    }
+
+    /// What it cost.
+    pub fn work(&self) -> Work {
+        self.scorer.work
+    }
+}
 
 impl Snapshot<'_> {
     /// The position in the ledger up to which this snapshot knows everything: the tail is what comes after it.
@@ -60,184 +120,167 @@ impl Snapshot<'_> {
         self.indexed_through
     }
 
-    /// The entries that fit `query` best, among those that `filter` allows.
+    /// The entries that fit `query` best, among those that `filter` allows: `limit` of them, and some to spare.
     ///
-    /// `tail` holds heads that are not indexed yet; they replace indexed ones of the same entry, and of several
-    /// of one entry the last counts. Reading it costs some 50 µs a document: keep it short. A page has at most
-    /// [`PAGE_HITS_MAX`] hits. Pages cover every hit once as long as the index and the tail stay as they are.
+    /// `tail` holds the tenant's heads that are not indexed yet, one of each entry. Reading it costs some 50 µs for 1 KiB: keep it short. `None`
+    /// when the cursor was made up.
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be read.
-    pub fn search(
+    pub fn rank<'a>(
         &self,
-        query: &Query,
+        query: &'a Query,
         filter: &Filter,
-        tail: &[Document<'_>],
-        after: Option<Cursor>,
+        tail: &'a [Document<'a>],
+        start: &Start,
         limit: usize,
-    ) -> Result<Page, SearchError> {
-        let documents = newest(tail);
-        let replaced = tail::replaced(&self.connection, &documents, &filter.tenant)?;
-        let tail = tail::read(&documents, query);
-        let scorer = Scorer::prepare(&self.connection, &self.segments, &tail, query)?;
-        let limit = limit.clamp(1, PAGE_HITS_MAX);
-        let mut best = Best::new(limit + 1 + replaced.len(), after);
-        self.offer_scored(&scorer, filter, &mut best)?;
-        for (at, document) in tail.iter().enumerate().filter(|(_, one)| filter.allows(one.document)) {
-            let score = scorer.score_tail(document);
-            if score > 0.0 {
-                best.offer(Candidate {
-                    score,
-                    position: document.document.position,
-                    source: Source::Tail(at),
-                });
-            }
-        }
-        let (candidates, next) = self.page(best, &replaced, limit)?;
-        let mut hits = self.hits(&candidates, &documents)?;
-        self.explain(&scorer, &candidates, &tail, &mut hits)?;
-        Ok(Page { hits, next })
+    ) -> Result<Option<Ranking<'a>>, SearchError> {
+        let (connection, segments) = (&self.connection, &self.segments);
+        let (tail, view) = (tail::read(tail, query), start.view());
+        let scorer = match start {
+            Start::First(_) => Some(Scorer::first(connection, segments, &tail, query)?),
+            Start::After(cursor) => Scorer::again(connection, segments, query, cursor.statistics.clone())?,
+        };
+        let Some(mut scorer) = scorer else { return Ok(None) };
+        // Whatever the tail replaces may stand before those of the page.
+        let mut best = Best::new(limit + 1 + tail.len() + SPARE, start.after());
+        self.offer_scored(&mut scorer, filter, view, &mut best)?;
+        offer_tail(&scorer, filter, view, &tail, &mut best);
+        let cut = best.is_full();
+        Ok(Some(Ranking { found: best.into_sorted(), cut, view, scorer, tail }))
     }
 
-    /// The entries that `filter` allows, the highest position first; otherwise as [`Self::search`].
+    /// The entries that `filter` allows at positions below `before`, the highest first: `limit` of them and some
+    /// to spare, and whether there may be more.
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be read.
     pub fn list(
         &self,
         filter: &Filter,
-        tail: &[Document<'_>],
-        after: Option<Cursor>,
+        before: i64,
         limit: usize,
-    ) -> Result<Page, SearchError> {
-        let tail = newest(tail);
-        let replaced = tail::replaced(&self.connection, &tail, &filter.tenant)?;
-        let limit = limit.clamp(1, PAGE_HITS_MAX);
-        let mut best = Best::new(limit + 1 + replaced.len(), after);
-        for (at, document) in tail.iter().enumerate().filter(|(_, document)| filter.allows(document)) {
-            best.offer(Candidate { score: 0.0, position: document.position, source: Source::Tail(at) });
+    ) -> Result<(Vec<Found>, bool), SearchError> {
+        let mut best = Best::new(limit + 1 + SPARE, Some(Place { score: 0.0, position: before }));
+        let mut segments: Vec<_> = self.segments.iter().enumerate().collect();
+        segments.sort_by_key(|(_, segment)| Reverse(segment.position_max));
+        for (at, segment) in segments {
+            let reach = Place { score: 0.0, position: segment.position_max.min(before.saturating_sub(1)) };
+            if !best.takes(reach) {
+                break;
+            }
+            self.offer_listed(at, filter, &mut best)?;
         }
-        self.offer_all(filter, &mut best)?;
-        let (candidates, next) = self.page(best, &replaced, limit)?;
-        Ok(Page { hits: self.hits(&candidates, &tail)?, next })
+        let cut = best.is_full();
+        Ok((best.into_sorted(), cut))
     }
 
-    fn offer_scored(&self, scorer: &Scorer<'_>, filter: &Filter, best: &mut Best) -> Result<(), SearchError> {
+    fn offer_listed(&self, at: usize, filter: &Filter, best: &mut Best) -> Result<(), SearchError> {
+        let segment = &self.segments[at];
+        let Some(allowed) = Allowed::of(&self.connection, segment, filter)? else { return Ok(()) };
+        let positions = Column::Positions.load(&self.connection, segment)?;
+        for (position, ordinal) in numbers(&positions).zip(0..).filter(|&(_, ordinal)| allowed.holds(ordinal))
+        {
+            let place = Place { score: 0.0, position };
+            best.offer(Found { place, source: Source::Indexed { segment: at, ordinal } });
+        }
+        Ok(())
+    }
+
+    fn offer_scored(
+        &self,
+        scorer: &mut Scorer<'_>,
+        filter: &Filter,
+        view: View,
+        best: &mut Best,
+    ) -> Result<(), SearchError> {
         let mut scores = Vec::new();
         for (at, segment) in self.segments.iter().enumerate() {
             let Some(allowed) = Allowed::of(&self.connection, segment, filter)? else { continue };
             scorer.score_segment(&self.connection, &self.segments, at, &mut scores)?;
+            if !scores.iter().any(|&score| score > 0.0 && best.takes_score(score)) {
+                continue;
+            }
             let positions = Column::Positions.load(&self.connection, segment)?;
             let positions = positions.as_chunks::<8>().0;
             for (&score, ordinal) in scores.iter().zip(0..) {
-                if score > 0.0 && score >= best.score_min() && allowed.holds(ordinal) {
+                if score > 0.0 && best.takes_score(score) && allowed.holds(ordinal) {
                     let position = i64::from_le_bytes(positions[ordinal as usize]);
-                    best.offer(Candidate {
-                        score,
-                        position,
-                        source: Source::Indexed { segment: at, ordinal },
-                    });
+                    if view.holds(position) {
+                        let source = Source::Indexed { segment: at, ordinal };
+                        best.offer(Found { place: Place { score, position }, source });
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Offers what a list may hold, the segments with the newest first so that the others need no look.
-    fn offer_all(&self, filter: &Filter, best: &mut Best) -> Result<(), SearchError> {
-        let mut segments: Vec<_> = self.segments.iter().enumerate().collect();
-        segments.sort_by_key(|(_, segment)| Reverse(segment.position_max));
-        for (at, segment) in segments {
-            if !best.takes_position(segment.position_max) {
-                return Ok(());
-            }
-            let Some(allowed) = Allowed::of(&self.connection, segment, filter)? else { continue };
-            let positions = Column::Positions.load(&self.connection, segment)?;
-            for (position, ordinal) in
-                numbers(&positions).zip(0..).filter(|&(_, ordinal)| allowed.holds(ordinal))
-            {
-                let source = Source::Indexed { segment: at, ordinal };
-                best.offer(Candidate { score: 0.0, position, source });
+    /// The entries of some that were found, with the tail in which they were found.
+    ///
+    /// # Errors
+    /// [`SearchError`] when the file cannot be read.
+    pub fn entries(&self, found: &[Found], tail: &[Document<'_>]) -> Result<Vec<[u8; 16]>, SearchError> {
+        let mut all = vec![[0; 16]; found.len()];
+        for (found, id) in found.iter().zip(&mut all) {
+            if let Source::Tail(at) = found.source {
+                *id = tail[at].entry_id;
             }
         }
-        Ok(())
-    }
-
-    /// The candidates of one page without those the tail replaces, and where the next page starts.
-    fn page(
-        &self,
-        best: Best,
-        replaced: &HashSet<i64>,
-        limit: usize,
-    ) -> Result<(Vec<Numbered>, Option<Cursor>), SearchError> {
-        let mut candidates = self.numbered(best.into_sorted())?;
-        candidates.retain(|(_, number)| number.is_none_or(|number| !replaced.contains(&number)));
-        let more = candidates.len() > limit;
-        candidates.truncate(limit);
-        let last = candidates.last().filter(|_| more);
-        let next = last.map(|(last, _)| Cursor { score: last.score, position: last.position });
-        Ok((candidates, next))
-    }
-
-    /// Gives every indexed candidate its document's number.
-    fn numbered(&self, candidates: Vec<Candidate>) -> Result<Vec<Numbered>, SearchError> {
-        let mut numbered: Vec<_> = candidates.into_iter().map(|candidate| (candidate, None)).collect();
-        for (at, places) in by_segment(numbered.iter().map(|(candidate, _)| candidate)) {
+        for (at, places) in by_segment(found) {
             let ordinals: Vec<u32> = places.iter().map(|&(ordinal, _)| ordinal).collect();
             let numbers = self.segments[at].numbers(&self.connection, &ordinals)?;
             for ((_, place), number) in places.into_iter().zip(numbers) {
-                numbered[place].1 = Some(number);
+                all[place] = self.entry(self.segments[at].tenant, number)?;
             }
         }
-        Ok(numbered)
+        Ok(all)
     }
 
-    fn hits(&self, candidates: &[Numbered], tail: &[&Document<'_>]) -> Result<Vec<Hit>, SearchError> {
-        let hit = |&(candidate, number): &Numbered| {
-            let entry_id = match candidate.source {
-                Source::Tail(at) => tail[at].entry_id,
-                Source::Indexed { .. } => self.entry_id(number)?,
-            };
-            Ok(Hit { entry_id, position: candidate.position, score: candidate.score, why: Vec::new() })
-        };
-        candidates.iter().map(hit).collect()
-    }
-
-    fn entry_id(&self, number: Option<i64>) -> Result<[u8; 16], SearchError> {
-        let mut select = self.connection.prepare_cached("SELECT entry_id FROM document WHERE number = ?1")?;
-        let id = select.query_row([number], |row| row.get(0)).optional()?;
+    fn entry(&self, tenant: i64, number: i64) -> Result<[u8; 16], SearchError> {
+        let sql = "SELECT entry_id FROM document WHERE tenant = ?1 AND number = ?2";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let id = select.query_row(params![tenant, number], |row| row.get(0)).optional()?;
         id.ok_or(damaged("a document's entry is missing"))
     }
 
-    /// Says of every hit what it was found by.
-    fn explain(
-        &self,
-        scorer: &Scorer<'_>,
-        candidates: &[Numbered],
-        tail: &[TailDocument<'_>],
-        hits: &mut [Hit],
-    ) -> Result<(), SearchError> {
-        for ((candidate, _), hit) in candidates.iter().zip(&mut *hits) {
-            if let Source::Tail(at) = candidate.source {
-                hit.why = scorer.why_tail(&tail[at]);
+    /// Says of some that a ranking found why it found them, most telling reason first.
+    ///
+    /// # Errors
+    /// [`SearchError`] when the file cannot be read.
+    pub fn explain(&self, ranking: &Ranking<'_>, found: &[Found]) -> Result<Vec<Vec<Why>>, SearchError> {
+        let mut all = vec![Vec::new(); found.len()];
+        for (found, why) in found.iter().zip(&mut all) {
+            if let Source::Tail(at) = found.source {
+                *why = ranking.scorer.why_tail(&ranking.tail[at]);
             }
         }
-        for (at, places) in by_segment(candidates.iter().map(|(candidate, _)| candidate)) {
+        for (at, places) in by_segment(found) {
             let ordinals: Vec<u32> = places.iter().map(|&(ordinal, _)| ordinal).collect();
-            let whys: Vec<Vec<Why>> = scorer.why_segment(&self.connection, &self.segments, at, &ordinals)?;
+            let whys = ranking.scorer.why_segment(&self.connection, &self.segments, at, &ordinals)?;
             for ((_, place), why) in places.into_iter().zip(whys) {
-                hits[place].why = why;
+                all[place] = why;
             }
         }
-        Ok(())
+        Ok(all)
     }
 }
 
-/// The indexed candidates by segment: their ordinals, ascending, with their places among the candidates.
-fn by_segment<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> BTreeMap<usize, Vec<(u32, usize)>> {
+fn offer_tail(scorer: &Scorer<'_>, filter: &Filter, view: View, tail: &[TailDocument<'_>], best: &mut Best) {
+    let allowed = |one: &TailDocument<'_>| view.holds(one.document.position) && filter.allows(one.document);
+    for (at, document) in tail.iter().enumerate().filter(|(_, one)| allowed(one)) {
+        let place = Place { score: scorer.score_tail(document), position: document.document.position };
+        if place.score > 0.0 {
+            best.offer(Found { place, source: Source::Tail(at) });
+        }
+    }
+}
+
+/// What was found in the index by segment: the ordinals, ascending, with their places in `found`.
+fn by_segment(found: &[Found]) -> BTreeMap<usize, Vec<(u32, usize)>> {
     let mut by_segment: BTreeMap<usize, Vec<(u32, usize)>> = BTreeMap::new();
-    for (place, candidate) in candidates.enumerate() {
-        if let Source::Indexed { segment, ordinal } = candidate.source {
+    for (place, found) in found.iter().enumerate() {
+        if let Source::Indexed { segment, ordinal } = found.source {
             by_segment.entry(segment).or_default().push((ordinal, place));
         }
     }

@@ -1,15 +1,21 @@
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    indexed_through INTEGER NOT NULL,
+    indexed_through INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO state (only, indexed_through)
+VALUES (1, 0);
+
+CREATE TABLE tenant (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    -- The number of its next document.
     next_number INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO state (only, indexed_through, next_number)
-VALUES (1, 0, 0);
-
 -- Which document number holds an entry's head.
 CREATE TABLE entry (
-    tenant TEXT NOT NULL,
+    tenant INTEGER NOT NULL,
     entry_id BLOB NOT NULL,
     number INTEGER NOT NULL,
     PRIMARY KEY (tenant, entry_id)
@@ -17,22 +23,28 @@ CREATE TABLE entry (
 
 -- Which entry a document number stands for.
 CREATE TABLE document (
-    number INTEGER PRIMARY KEY,
-    tenant TEXT NOT NULL,
-    entry_id BLOB NOT NULL
-) STRICT;
+    tenant INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    entry_id BLOB NOT NULL,
+    PRIMARY KEY (tenant, number)
+) STRICT, WITHOUT ROWID;
 
--- Segments hold disjoint ranges of document numbers and never change, but for `dead` and `dead_count`.
+-- Segments of one tenant hold disjoint ranges of its document numbers and never change, but for `dead`,
+-- `dead_count` and the checksum.
 CREATE TABLE segment (
     id INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
     first_number INTEGER NOT NULL,
     last_number INTEGER NOT NULL,
     document_count INTEGER NOT NULL,
     length_total INTEGER NOT NULL,
     position_max INTEGER NOT NULL,
     dead_count INTEGER NOT NULL,
-    dead BLOB NOT NULL
+    dead BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX segment_by_number ON segment (tenant, first_number);
 
 -- One value of fixed size for each document of the segment, by ordinal.
 CREATE TABLE segment_column (

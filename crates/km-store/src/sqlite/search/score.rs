@@ -1,23 +1,34 @@
-//! Scoring: BM25 over the segments and the tail, with the statistics of both.
+//! Scoring: BM25 over the segments and the tail, by the statistics of the first page.
 
-use km_search::{Bm25, LengthCode, Matching, Query, QueryTerm};
+use km_search::{Bm25, LOOKUPS_MAX, LengthCode, Matching, POSTINGS_MAX, Query, QueryTerm};
 use rusqlite::Connection;
 
-use super::Why;
 use super::codec::{CONTENT_ONCE, Postings};
-use super::dictionary::{Found, find, find_prefix};
+use super::dictionary::Found;
 use super::error::SearchError;
 use super::fields::{FIELDS, Field, Frequencies, weighted};
+use super::lookup::{LookedUp, Lookup, Named};
 use super::segment::{Column, Segment};
+use super::statistics::Statistics;
 use super::tail::TailDocument;
+use super::{Reason, Why};
 
-/// Most terms that are named as the reason of a hit.
-const WHY_TERMS_MAX: usize = 8;
+/// Most reasons that are given for a hit.
+const REASONS_MAX: usize = 8;
 
-/// A term of the query with what the index knows of it.
+/// What a query cost, in the units of its limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Pieces of dictionaries that were read to look terms up; see [`km_search::LOOKUPS_MAX`].
+    pub lookups: u64,
+    /// Postings that were read to rank documents; see [`POSTINGS_MAX`].
+    pub postings: u64,
+}
+
+/// A term that counts.
 struct Term<'q> {
     query: &'q QueryTerm,
-    /// Its postings, by segment: one list, or one for each term that begins with it.
+    place: usize,
     found: Vec<Vec<Found>>,
     /// What a document earns that holds it without end.
     gain: f32,
@@ -26,33 +37,75 @@ struct Term<'q> {
 /// A query made ready: every document is scored alike, wherever it is.
 pub(super) struct Scorer<'q> {
     terms: Vec<Term<'q>>,
+    names: Vec<Named<'q>>,
+    /// What a document earns by its name: as much as by holding every term without end, so that an exact name
+    /// beats any text.
+    name_gain: f32,
     /// By length code.
     resistance: [f32; 256],
+    pub(super) statistics: Statistics,
+    pub(super) work: Work,
 }
 
 impl<'q> Scorer<'q> {
     /// Looks the query's terms up and counts who holds them.
-    pub(super) fn prepare(
+    pub(super) fn first(
         connection: &Connection,
         segments: &[Segment],
         tail: &[TailDocument<'_>],
         query: &'q Query,
     ) -> Result<Self, SearchError> {
-        let indexed: u64 = segments.iter().map(|segment| u64::from(segment.documents)).sum();
-        let documents = indexed + tail.len() as u64;
-        let mut terms = Vec::with_capacity(query.terms().len());
-        for (at, term) in query.terms().iter().enumerate() {
-            let (mut holders, found) = look_up(connection, segments, term)?;
-            holders += tail.iter().map(|document| document.met[at]).sum::<u64>();
-            let gain = term.weight * Bm25::rarity(documents, holders.min(documents));
-            terms.push(Term { query: term, found, gain });
+        let mut lookup = Lookup::of(connection, segments, query);
+        let looked_up = lookup.affordable()?;
+        let statistics = Statistics::count(segments, tail, query, &looked_up);
+        Self::of(query, lookup, looked_up, statistics)
+    }
+
+    /// Takes the counts of an earlier page. `None` when the terms cost far more than a first page may.
+    pub(super) fn again(
+        connection: &Connection,
+        segments: &[Segment],
+        query: &'q Query,
+        statistics: Statistics,
+    ) -> Result<Option<Self>, SearchError> {
+        let mut lookup = Lookup::of(connection, segments, query);
+        let terms: Vec<usize> = statistics.terms.iter().map(|counted| counted.term).collect();
+        let looked_up = lookup.all(&terms)?;
+        let postings: u64 = looked_up.iter().map(LookedUp::holders).sum();
+        // The index may have grown since; a cursor that was made up costs its limit and no more.
+        if lookup.cost() > 2 * LOOKUPS_MAX || postings > 2 * POSTINGS_MAX {
+            return Ok(None);
         }
-        Ok(Self { terms, resistance: resistance(mean_length(segments, tail, documents)) })
+        Self::of(query, lookup, looked_up, statistics).map(Some)
+    }
+
+    fn of(
+        query: &'q Query,
+        mut lookup: Lookup<'_, 'q>,
+        looked_up: Vec<LookedUp>,
+        statistics: Statistics,
+    ) -> Result<Self, SearchError> {
+        let counts = |LookedUp { term: place, found }: LookedUp| {
+            let gain = statistics.gain(query, place)?;
+            Some(Term { query: &query.terms()[place], place, found, gain })
+        };
+        let terms: Vec<Term<'_>> = looked_up.into_iter().filter_map(counts).collect();
+        let name_gain = 1.0 + terms.iter().map(|term| term.gain).sum::<f32>();
+        let names = lookup.names()?;
+        let work = Work { lookups: lookup.cost(), postings: 0 };
+        Ok(Self {
+            resistance: resistance(statistics.mean_length()),
+            terms,
+            names,
+            name_gain,
+            statistics,
+            work,
+        })
     }
 
     /// Writes the score of every document of a segment to `scores`; 0 for those that hold no term.
     pub(super) fn score_segment(
-        &self,
+        &mut self,
         connection: &Connection,
         segments: &[Segment],
         at: usize,
@@ -60,11 +113,12 @@ impl<'q> Scorer<'q> {
     ) -> Result<(), SearchError> {
         scores.clear();
         scores.resize(segments[at].documents as usize, 0.0);
-        if self.terms.iter().all(|term| term.found[at].is_empty()) {
+        if self.terms.iter().all(|term| term.found[at].is_empty()) && self.names.is_empty() {
             return Ok(());
         }
         let lengths = Column::Lengths.load(connection, &segments[at])?;
         for term in &self.terms {
+            self.work.postings += term.found[at].iter().map(|found| u64::from(found.count)).sum::<u64>();
             match (term.query.matching, term.found[at].as_slice()) {
                 (_, []) => {}
                 (Matching::Exact, [found]) => self.add(term, &found.load(connection)?, &lengths, scores),
@@ -74,7 +128,7 @@ impl<'q> Scorer<'q> {
                 }
             }
         }
-        Ok(())
+        self.add_names(connection, at, scores)
     }
 
     fn add(&self, term: &Term<'_>, postings: &[u8], lengths: &[u8], scores: &mut [f32]) {
@@ -98,6 +152,22 @@ impl<'q> Scorer<'q> {
         }
     }
 
+    /// Adds what names earn, once for each document.
+    fn add_names(&self, connection: &Connection, at: usize, scores: &mut [f32]) -> Result<(), SearchError> {
+        let mut named = Vec::new();
+        for found in self.names.iter().filter_map(|named| named.found[at].as_ref()) {
+            named.extend(Postings::of(&found.load(connection)?).map(|(ordinal, _)| ordinal));
+        }
+        named.sort_unstable();
+        named.dedup();
+        for ordinal in named {
+            if let Some(score) = scores.get_mut(ordinal as usize) {
+                *score += self.name_gain;
+            }
+        }
+        Ok(())
+    }
+
     #[inline]
     fn earned(&self, term: &Term<'_>, frequency: f32, length: LengthCode) -> f32 {
         term.gain * Bm25::saturation(frequency, self.resistance[usize::from(length.0)])
@@ -105,14 +175,24 @@ impl<'q> Scorer<'q> {
 
     /// The score of a document of the tail.
     pub(super) fn score_tail(&self, document: &TailDocument<'_>) -> f32 {
-        let held = self.terms.iter().zip(&document.frequencies).filter(|(_, held)| **held != [0; FIELDS]);
-        held.fold(0.0, |score, (term, &held)| score + self.earned(term, weighted(held), document.length))
+        let score = self
+            .held_by(document)
+            .fold(0.0, |score, (term, held)| score + self.earned(term, weighted(held), document.length));
+        if document.names.is_empty() { score } else { score + self.name_gain }
+    }
+
+    fn held_by<'s>(
+        &'s self,
+        document: &'s TailDocument<'_>,
+    ) -> impl Iterator<Item = (&'s Term<'q>, Frequencies)> {
+        let held = self.terms.iter().map(|term| (term, document.frequencies[term.place]));
+        held.filter(|(_, held)| *held != [0; FIELDS])
     }
 
     /// Why a document of the tail was found.
     pub(super) fn why_tail(&self, document: &TailDocument<'_>) -> Vec<Why> {
-        let held = self.terms.iter().zip(&document.frequencies).filter(|(_, held)| **held != [0; FIELDS]);
-        told(held.map(|(term, &held)| self.why(term, held, document.length)).collect())
+        let terms = self.held_by(document).map(|(term, held)| self.why(term, held, document.length));
+        told(self.why_named(document.names.first().copied()).into_iter().chain(terms).collect())
     }
 
     /// Why the documents of a segment were found, by their ordinals, which ascend.
@@ -126,52 +206,32 @@ impl<'q> Scorer<'q> {
         let lengths = Column::Lengths.load(connection, &segments[at])?;
         let mut all = vec![Vec::new(); ordinals.len()];
         for term in &self.terms {
-            let mut held = vec![[0; FIELDS]; ordinals.len()];
-            for found in &term.found[at] {
-                pick(&found.load(connection)?, ordinals, &mut held);
-            }
-            for (place, held) in held.into_iter().enumerate().filter(|(_, held)| *held != [0; FIELDS]) {
+            for (place, held) in picked(connection, &term.found[at], ordinals)? {
                 let length = lengths.get(ordinals[place] as usize).copied().unwrap_or(0);
                 all[place].push(self.why(term, held, LengthCode(length)));
+            }
+        }
+        let mut named = vec![false; ordinals.len()];
+        for Named { name, found } in &self.names {
+            for (place, _) in picked(connection, found[at].as_slice(), ordinals)? {
+                let first = !std::mem::replace(&mut named[place], true);
+                all[place].extend(self.why_named(Some(name).filter(|_| first).copied()));
             }
         }
         Ok(all.into_iter().map(told).collect())
     }
 
     fn why(&self, term: &Term<'_>, held: Frequencies, length: LengthCode) -> Why {
+        let fields = Field::ALL.into_iter().filter(|&field| held[field as usize] > 0).collect();
         Why {
-            term: term.query.text.to_string(),
-            fields: Field::ALL.into_iter().filter(|&field| held[field as usize] > 0).collect(),
+            reason: Reason::Term { term: term.query.text.to_string(), fields },
             score: self.earned(term, weighted(held), length),
         }
     }
-}
 
-/// How many documents hold a term, and where its postings are in each segment.
-fn look_up(
-    connection: &Connection,
-    segments: &[Segment],
-    term: &QueryTerm,
-) -> Result<(u64, Vec<Vec<Found>>), SearchError> {
-    let text = term.text.as_bytes();
-    let mut holders = 0;
-    let mut by_segment = Vec::with_capacity(segments.len());
-    for segment in segments {
-        let found = match term.matching {
-            Matching::Exact => find(connection, segment.id, text)?.into_iter().collect(),
-            Matching::Prefix => find_prefix(connection, segment.id, text)?,
-        };
-        holders += found.iter().map(|(count, _)| u64::from(*count)).sum::<u64>();
-        by_segment.push(found.into_iter().map(|(_, found)| found).collect());
+    fn why_named(&self, name: Option<&str>) -> Option<Why> {
+        name.map(|name| Why { reason: Reason::Name(name.to_owned()), score: self.name_gain })
     }
-    Ok((holders, by_segment))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a mean needs seven digits")]
-fn mean_length(segments: &[Segment], tail: &[TailDocument<'_>], documents: u64) -> f32 {
-    let indexed: i64 = segments.iter().map(|segment| segment.length_total).sum();
-    let tail: i64 = tail.iter().map(|document| super::segment::rounded(document.length.length())).sum();
-    (indexed + tail) as f32 / documents.max(1) as f32
 }
 
 fn resistance(mean: f32) -> [f32; 256] {
@@ -195,6 +255,19 @@ fn united(connection: &Connection, found: &[Found], documents: usize) -> Result<
     Ok(sums)
 }
 
+/// Which of the ordinals, which ascend, hold one of the terms, and how often.
+fn picked<'f>(
+    connection: &Connection,
+    found: impl IntoIterator<Item = &'f Found>,
+    ordinals: &[u32],
+) -> Result<Vec<(usize, Frequencies)>, SearchError> {
+    let mut held = vec![[0; FIELDS]; ordinals.len()];
+    for found in found {
+        pick(&found.load(connection)?, ordinals, &mut held);
+    }
+    Ok(held.into_iter().enumerate().filter(|(_, held)| *held != [0; FIELDS]).collect())
+}
+
 /// Adds the frequencies at some ordinals, which ascend.
 fn pick(postings: &[u8], ordinals: &[u32], held: &mut [Frequencies]) {
     let mut place = 0;
@@ -215,6 +288,6 @@ fn pick(postings: &[u8], ordinals: &[u32], held: &mut [Frequencies]) {
 /// The most telling reasons first, not too many.
 fn told(mut reasons: Vec<Why>) -> Vec<Why> {
     reasons.sort_by(|left, right| right.score.total_cmp(&left.score));
-    reasons.truncate(WHY_TERMS_MAX);
+    reasons.truncate(REASONS_MAX);
     reasons
 }

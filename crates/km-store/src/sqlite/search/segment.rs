@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use km_search::Analyzer;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Document;
-use super::codec::{PostingsWriter, numbers};
+use super::codec::{PostingsWriter, checksum, numbers, seal, unseal};
 use super::dictionary::DictionaryWriter;
 use super::error::{SearchError, damaged};
-use super::fields::{FIELDS, Field, Frequencies, document_properties, text_terms};
+use super::fields::{
+    FIELDS, Field, Frequencies, Property, document_names, document_properties, name_term, text_terms,
+};
 
 /// A fixed-size value of every document of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +51,16 @@ impl Column {
     pub(super) fn load(self, connection: &Connection, segment: &Segment) -> Result<Vec<u8>, SearchError> {
         let mut select =
             connection.prepare_cached("SELECT data FROM segment_column WHERE segment = ?1 AND name = ?2")?;
-        let data: Option<Vec<u8>> =
-            select.query_row(params![segment.id, self.name()], |row| row.get(0)).optional()?;
-        data.filter(|data| data.len() == segment.documents as usize * self.width())
-            .ok_or(damaged("a column does not fit its segment"))
+        let sealed = select.query_row(params![segment.id, self.name()], |row| row.get(0)).optional()?;
+        let data = unseal(sealed.ok_or(damaged("a column is missing"))?)?;
+        let fits = data.len() == segment.documents as usize * self.width();
+        fits.then_some(data).ok_or(damaged("a column does not fit its segment"))
     }
 
     pub(super) fn store(self, connection: &Connection, segment: i64, data: &[u8]) -> Result<(), SearchError> {
         connection
             .prepare_cached("INSERT INTO segment_column (segment, name, data) VALUES (?1, ?2, ?3)")?
-            .execute(params![segment, self.name(), data])?;
+            .execute(params![segment, self.name(), seal(data)])?;
         Ok(())
     }
 }
@@ -67,6 +69,7 @@ impl Column {
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) id: i64,
+    pub(super) tenant: i64,
     pub(super) first_number: i64,
     pub(super) last_number: i64,
     /// How many documents, dead ones included.
@@ -79,35 +82,59 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Every segment, in the order of their documents' numbers.
-    pub(super) fn all(connection: &Connection) -> Result<Vec<Self>, SearchError> {
+    /// Every segment of a tenant, in the order of their documents' numbers.
+    pub(super) fn of_tenant(connection: &Connection, tenant: i64) -> Result<Vec<Self>, SearchError> {
         let mut select = connection.prepare_cached(
-            "SELECT id, first_number, last_number, document_count, length_total, position_max, dead_count, dead
-             FROM segment ORDER BY first_number",
+            "SELECT id, tenant, first_number, last_number, document_count, length_total, position_max,
+                 dead_count, dead, checksum
+             FROM segment WHERE tenant = ?1 ORDER BY first_number",
         )?;
-        let rows = select.query_map([], |row| {
-            Ok(Self {
-                id: row.get(0)?,
-                first_number: row.get(1)?,
-                last_number: row.get(2)?,
-                documents: row.get(3)?,
-                length_total: row.get(4)?,
-                position_max: row.get(5)?,
-                dead_count: row.get(6)?,
-                dead: row.get(7)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = select.query([tenant])?;
+        let mut segments = Vec::new();
+        while let Some(row) = rows.next()? {
+            segments.push(Self::read(row)?);
+        }
+        Ok(segments)
+    }
+
+    fn read(row: &Row<'_>) -> Result<Self, SearchError> {
+        let segment = Self {
+            id: row.get(0)?,
+            tenant: row.get(1)?,
+            first_number: row.get(2)?,
+            last_number: row.get(3)?,
+            documents: row.get(4)?,
+            length_total: row.get(5)?,
+            position_max: row.get(6)?,
+            dead_count: row.get(7)?,
+            dead: row.get(8)?,
+        };
+        let sum: u32 = row.get(9)?;
+        if sum == segment.checksum() {
+            Ok(segment)
+        } else {
+            Err(damaged("a segment is not as it was written"))
+        }
+    }
+
+    fn checksum(&self) -> u32 {
+        let counts = [self.tenant, self.first_number, self.last_number, self.length_total, self.position_max];
+        let mut bytes: Vec<u8> = counts.into_iter().flat_map(i64::to_le_bytes).collect();
+        bytes.extend([self.documents, self.dead_count].into_iter().flat_map(u32::to_le_bytes));
+        bytes.extend(&self.dead);
+        checksum(&bytes)
     }
 
     /// Writes the row; the id is given by the database.
     pub(super) fn insert(&self, connection: &Connection) -> Result<i64, SearchError> {
         let mut insert = connection.prepare_cached(
             "INSERT INTO segment
-             (first_number, last_number, document_count, length_total, position_max, dead_count, dead)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (tenant, first_number, last_number, document_count, length_total, position_max, dead_count, dead,
+                 checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         Ok(insert.insert(params![
+            self.tenant,
             self.first_number,
             self.last_number,
             self.documents,
@@ -115,6 +142,7 @@ impl Segment {
             self.position_max,
             self.dead_count,
             self.dead,
+            self.checksum(),
         ])?)
     }
 
@@ -161,8 +189,8 @@ impl Segment {
         }
         self.dead_count = self.dead.iter().map(|byte| byte.count_ones()).sum();
         connection
-            .prepare_cached("UPDATE segment SET dead_count = ?2, dead = ?3 WHERE id = ?1")?
-            .execute(params![self.id, self.dead_count, self.dead])?;
+            .prepare_cached("UPDATE segment SET dead_count = ?2, dead = ?3, checksum = ?4 WHERE id = ?1")?
+            .execute(params![self.id, self.dead_count, self.dead, self.checksum()])?;
         Ok(())
     }
 }
@@ -206,8 +234,10 @@ impl SegmentBuilder {
     /// Adds a document.
     pub(super) fn add(&mut self, analyzer: &mut Analyzer, document: &Document<'_>) {
         let length = text_terms(analyzer, document, |term, field| self.count(term, field));
-        for property in document_properties(document) {
-            let gathered = self.touch(&property.term());
+        let properties = document_properties(document).map(Property::term);
+        let names = document_names(document).map(|name| name_term(&name));
+        for term in properties.chain(names) {
+            let gathered = self.touch(&term);
             self.gathered[gathered].current[Field::Content as usize] = 1;
         }
         for term in self.touched.drain(..) {
@@ -248,10 +278,11 @@ impl SegmentBuilder {
         place
     }
 
-    /// Writes the segment.
-    pub(super) fn write(&self, connection: &Connection) -> Result<(), SearchError> {
+    /// Writes the segment of a tenant.
+    pub(super) fn write(&self, connection: &Connection, tenant: i64) -> Result<(), SearchError> {
         let row = Segment {
             id: 0,
+            tenant,
             first_number: self.first_number,
             last_number: self.first_number + i64::from(self.documents) - 1,
             documents: self.documents,

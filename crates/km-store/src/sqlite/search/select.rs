@@ -1,16 +1,16 @@
-//! Choosing: which documents a filter allows, and keeping the best of many candidates.
+//! Choosing: which documents a filter allows, and keeping the best of many.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use rusqlite::Connection;
 
+use super::Filter;
 use super::codec::{Postings, numbers};
-use super::dictionary::find;
+use super::dictionary::Dictionary;
 use super::error::SearchError;
 use super::fields::filter_properties;
 use super::segment::{Column, Segment};
-use super::{Cursor, Filter};
 
 /// The documents of a segment that a filter allows.
 pub(super) enum Allowed {
@@ -61,11 +61,12 @@ impl Allowed {
         filter: &Filter,
     ) -> Result<Option<Self>, SearchError> {
         let mut bits: Option<Bits> = None;
+        let mut dictionary = Dictionary::of(connection, segment.id);
         for property in filter_properties(filter) {
-            let Some((count, found)) = find(connection, segment.id, &property.term())? else {
+            let Some(found) = dictionary.find(&property.term())? else {
                 return Ok(None);
             };
-            if count < segment.documents {
+            if found.count < segment.documents {
                 let mut holders = Bits::none(segment.documents);
                 Postings::of(&found.load(connection)?).for_each(|(ordinal, _)| holders.set(ordinal));
                 match &mut bits {
@@ -102,16 +103,51 @@ impl Filter {
     }
 }
 
-/// A document that may become a hit.
+/// Where a hit stands in a ranking: the higher score comes first, among equals the newer. In lists every score
+/// is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Candidate {
+pub(super) struct Place {
     pub(super) score: f32,
     pub(super) position: i64,
+}
+
+impl Eq for Place {}
+
+/// What comes first is greater.
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.score.total_cmp(&other.score).then(self.position.cmp(&other.position))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A document that was found. It may have been superseded by one that neither the index nor the tail holds:
+/// whoever knows compares its position with that of the entry's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    pub(super) place: Place,
     pub(super) source: Source,
 }
 
-/// Where a candidate is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Found {
+    /// The position of the document in the ledger.
+    pub fn position(&self) -> i64 {
+        self.place.position
+    }
+
+    /// How well it fits; comparable only within one ranking. 0 in lists.
+    pub fn score(&self) -> f32 {
+        self.place.score
+    }
+}
+
+/// Where a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     /// In the segment at this place, at this ordinal.
     Indexed { segment: usize, ordinal: u32 },
@@ -119,66 +155,50 @@ pub(super) enum Source {
     Tail(usize),
 }
 
-/// The order of hits: the higher score is greater, among equals the newer.
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.score.total_cmp(&other.score).then(self.position.cmp(&other.position))
-    }
-}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for Candidate {}
-
-/// Keeps the best candidates after a cursor, so many at most.
+/// Keeps the best of what is found after a place, so many at most.
 pub(super) struct Best {
-    kept: BinaryHeap<Reverse<Candidate>>,
+    kept: BinaryHeap<Reverse<Found>>,
     size: usize,
-    after: Option<Cursor>,
+    after: Option<Place>,
 }
 
 impl Best {
-    pub(super) fn new(size: usize, after: Option<Cursor>) -> Self {
+    pub(super) fn new(size: usize, after: Option<Place>) -> Self {
         Self { kept: BinaryHeap::with_capacity(size + 1), size, after }
     }
 
-    /// The least score that can still get in.
-    pub(super) fn score_min(&self) -> f32 {
-        match self.worst() {
-            Some(worst) => worst.score,
-            None => f32::MIN,
+    /// Whether a document at this place gets in. Many are asked about; few do.
+    #[inline]
+    pub(super) fn takes(&self, place: Place) -> bool {
+        self.after.is_none_or(|after| place < after) && self.worst().is_none_or(|worst| place > worst)
+    }
+
+    /// Whether any document with this score may get in.
+    #[inline]
+    pub(super) fn takes_score(&self, score: f32) -> bool {
+        self.worst().is_none_or(|worst| score >= worst.score)
+    }
+
+    /// Whether there may have been more than were kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept.len() >= self.size
+    }
+
+    fn worst(&self) -> Option<Place> {
+        if self.is_full() { self.kept.peek().map(|Reverse(worst)| worst.place) } else { None }
+    }
+
+    pub(super) fn offer(&mut self, found: Found) {
+        if self.takes(found.place) {
+            self.kept.push(Reverse(found));
         }
-    }
-
-    /// Whether a document of a list at this position can still get in.
-    pub(super) fn takes_position(&self, position: i64) -> bool {
-        self.worst().is_none_or(|worst| position > worst.position)
-    }
-
-    fn worst(&self) -> Option<&Candidate> {
-        if self.kept.len() < self.size { None } else { self.kept.peek().map(|Reverse(worst)| worst) }
-    }
-
-    pub(super) fn offer(&mut self, candidate: Candidate) {
-        let shown = self.after.is_some_and(|after| {
-            let order = candidate.score.total_cmp(&after.score).then(candidate.position.cmp(&after.position));
-            order != Ordering::Less
-        });
-        if shown || self.worst().is_some_and(|worst| candidate < *worst) {
-            return;
-        }
-        self.kept.push(Reverse(candidate));
         if self.kept.len() > self.size {
             self.kept.pop();
         }
     }
 
-    /// The candidates, best first.
-    pub(super) fn into_sorted(self) -> Vec<Candidate> {
-        self.kept.into_sorted_vec().into_iter().map(|Reverse(candidate)| candidate).collect()
+    /// What was kept, best first.
+    pub(super) fn into_sorted(self) -> Vec<Found> {
+        self.kept.into_sorted_vec().into_iter().map(|Reverse(found)| found).collect()
     }
 }

@@ -67,13 +67,29 @@ impl Head {
     }
 }
 
-/// An index in a directory of its own.
+/// An index in a directory of its own, and what a ledger would know of the heads it was fed with.
 struct Bed {
     _directory: TempDir,
     path: PathBuf,
     index: SearchIndex,
     reader: SearchReader,
+    heads: Heads,
 }
+
+/// The position of each entry's head.
+type Heads = BTreeMap<(&'static str, u8), i64>;
+
+/// A hit as a page shows it.
+#[derive(Clone, Debug, PartialEq)]
+struct Hit {
+    entry: u8,
+    position: i64,
+    score: f32,
+    why: Vec<Why>,
+}
+
+/// Everything that was written so far.
+const ALL: View = View { through: i64::MAX, missed: None };
 
 impl Bed {
     fn new() -> Self {
@@ -81,7 +97,7 @@ impl Bed {
         let path = directory.path().join("search.db");
         let index = SearchIndex::open(&path).unwrap();
         let reader = SearchReader::open(&path).unwrap();
-        Self { _directory: directory, path, index, reader }
+        Self { _directory: directory, path, index, reader, heads: Heads::new() }
     }
 
     fn of(heads: &[Head]) -> Self {
@@ -94,13 +110,49 @@ impl Bed {
     fn feed(&mut self, heads: &[Head]) {
         let documents: Vec<_> = heads.iter().map(Head::document).collect();
         let through = heads.iter().map(|head| head.position).max().unwrap_or(0);
+        self.heads = heads_with(&self.heads, heads);
         self.index.index(&documents, through).unwrap();
     }
 
     fn search(&self, query: &str, filter: &Filter, tail: &[Head]) -> Vec<Hit> {
+        let heads = heads_with(&self.heads, tail);
+        let newest =
+            |head: &&Head| head.tenant == filter.tenant && heads[&(head.tenant, head.entry)] == head.position;
+        let tail: Vec<Head> = tail.iter().filter(newest).cloned().collect();
+        self.page(query, filter, (&tail, &heads), &Start::First(ALL), 50).0
+    }
+
+    /// A page of those that are heads still, and the cursor after it, there and back through its text.
+    fn page(
+        &self,
+        query: &str,
+        filter: &Filter,
+        (tail, heads): (&[Head], &Heads),
+        start: &Start,
+        limit: usize,
+    ) -> (Vec<Hit>, Option<Cursor>) {
         let tail: Vec<_> = tail.iter().map(Head::document).collect();
         let query = Query::parse(query).unwrap();
-        self.reader.snapshot().unwrap().search(&query, filter, &tail, None, 50).unwrap().hits
+        let snapshot = self.reader.snapshot(&filter.tenant).unwrap();
+        let ranking = snapshot.rank(&query, filter, &tail, start, limit).unwrap().unwrap();
+        let entries = snapshot.entries(&ranking.found, &tail).unwrap();
+        let living = |(found, id): (&Found, [u8; 16])| {
+            let head = heads.iter().find(|((tenant, entry), _)| (*tenant, *entry) == (&filter.tenant, id[0]));
+            head.filter(|(_, position)| **position == found.position()).map(|_| (*found, id[0]))
+        };
+        let mut kept: Vec<(Found, u8)> = ranking.found.iter().zip(entries).filter_map(living).collect();
+        let more = kept.len() > limit || ranking.cut;
+        kept.truncate(limit);
+        let (found, entries): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let whys = snapshot.explain(&ranking, &found).unwrap();
+        let next = found.last().filter(|_| more).map(|last| ranking.after(last).write(&query, filter));
+        let hits = found.iter().zip(entries).zip(whys).map(|((found, entry), why)| Hit {
+            entry,
+            position: found.position(),
+            score: found.score(),
+            why,
+        });
+        (hits.collect(), next.map(|next| Cursor::read(&next, &query, filter).unwrap()))
     }
 
     /// The entries that a query finds, best first.
@@ -109,8 +161,17 @@ impl Bed {
     }
 
     fn listed(&self, filter: &Filter) -> Vec<u8> {
-        entries(&self.reader.snapshot().unwrap().list(filter, &[], None, 50).unwrap().hits)
+        let snapshot = self.reader.snapshot(&filter.tenant).unwrap();
+        let (found, cut) = snapshot.list(filter, i64::MAX, 200).unwrap();
+        assert!(!cut);
+        snapshot.entries(&found, &[]).unwrap().into_iter().map(|id| id[0]).collect()
     }
+}
+
+fn heads_with(heads: &Heads, newer: &[Head]) -> Heads {
+    let mut heads = heads.clone();
+    heads.extend(newer.iter().map(|head| ((head.tenant, head.entry), head.position)));
+    heads
 }
 
 fn ours() -> Filter {
@@ -118,7 +179,15 @@ fn ours() -> Filter {
 }
 
 fn entries(hits: &[Hit]) -> Vec<u8> {
-    hits.iter().map(|hit| hit.entry_id[0]).collect()
+    hits.iter().map(|hit| hit.entry).collect()
+}
+
+/// The fields that the first reason of a hit names.
+fn fields(hit: &Hit) -> &[Field] {
+    match &hit.why[0].reason {
+        Reason::Term { fields, .. } => fields,
+        Reason::Name(_) => &[],
+    }
 }
 
 #[test]
@@ -177,7 +246,7 @@ fn ids_tags_and_labels_are_found_as_text_and_say_so() {
     for query in ["inc-4711", "postgres", "replication lag"] {
         let hits = bed.search(query, &ours(), &[]);
         assert_eq!(entries(&hits), [1], "{query}");
-        assert_eq!(hits[0].why[0].fields, [Field::Names]);
+        assert_eq!(fields(&hits[0]), [Field::Names]);
     }
 }
 
@@ -186,7 +255,7 @@ fn the_title_outweighs_the_content_and_reasons_add_up_to_the_score() {
     let bed = Bed::of(&[head(1, 1, "Network", "disk cable"), head(2, 2, "Disk", "network cable")]);
     let hits = bed.search("disk", &ours(), &[]);
     assert_eq!(entries(&hits), [2, 1]);
-    assert_eq!(hits[0].why[0].fields, [Field::Title]);
+    assert_eq!(fields(&hits[0]), [Field::Title]);
     for hit in bed.search("disk network cable", &ours(), &[]) {
         let sum: f32 = hit.why.iter().map(|why| why.score).sum();
         assert!((sum - hit.score).abs() < 1e-5);
@@ -274,47 +343,49 @@ fn stored_segments(path: &Path) -> i64 {
 }
 
 #[test]
-fn a_forgotten_entry_is_found_no_more() {
-    let mut bed = Bed::of(&[head(1, 1, "disk", "secret"), head(2, 2, "disk", "")]);
-    bed.index.forget(&[("default", [1; 16]), ("default", [77; 16])]).unwrap();
-    assert_eq!(bed.found("disk secret"), [2]);
-    assert_eq!(bed.listed(&ours()), [2]);
-    bed.feed(&[head(3, 1, "disk", "written again")]);
-    assert_eq!(bed.found("again"), [1]);
-}
-
-#[test]
 fn pages_cover_every_hit_once_in_order() {
     let heads: Vec<Head> = (0..200)
         .map(|at| head(i64::from(at) + 1, at, "disk", ["full", "full full", "x"][usize::from(at) % 3]))
         .collect();
     let mut bed = Bed::of(&heads[..80]);
     heads[80..150].chunks(7).for_each(|batch| bed.feed(batch));
-    let tail: Vec<_> = heads[140..].iter().map(Head::document).collect();
-    let snapshot = bed.reader.snapshot().unwrap();
-    let query = Query::parse("disk full").unwrap();
+    let tail = &heads[150..];
+    let known = heads_with(&bed.heads, tail);
     for limit in [1, 7, 50] {
-        for searching in [true, false] {
-            let (mut all, mut after) = (Vec::new(), None);
-            loop {
-                let page = match searching {
-                    true => snapshot.search(&query, &ours(), &tail, after, limit).unwrap(),
-                    false => snapshot.list(&ours(), &tail, after, limit).unwrap(),
-                };
-                assert!(page.hits.len() <= limit);
-                all.extend(page.hits);
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+        let (mut all, mut start) = (Vec::new(), Start::First(ALL));
+        loop {
+            let (hits, next) = bed.page("disk full", &ours(), (tail, &known), &start, limit);
+            assert!(hits.len() <= limit);
+            all.extend(hits);
+            match next {
+                Some(next) => start = Start::After(next),
+                None => break,
             }
-            assert_eq!(entries(&all).into_iter().collect::<BTreeSet<_>>().len(), 200);
-            assert_eq!(all.len(), 200);
-            assert!(
-                all.windows(2).all(|two| (two[0].score, two[0].position) > (two[1].score, two[1].position))
-            );
+        }
+        assert_eq!(entries(&all).into_iter().collect::<BTreeSet<_>>().len(), 200);
+        assert_eq!(all.len(), 200);
+        assert!(all.windows(2).all(|two| (two[0].score, two[0].position) > (two[1].score, two[1].position)));
+    }
+}
+
+#[test]
+fn a_list_goes_on_below_a_position() {
+    let heads: Vec<Head> = (0..200).map(|at| head(i64::from(at) + 1, at, "disk", "")).collect();
+    let mut bed = Bed::new();
+    heads.chunks(7).for_each(|batch| bed.feed(batch));
+    let snapshot = bed.reader.snapshot("default").unwrap();
+    let (mut all, mut before) = (Vec::new(), i64::MAX);
+    loop {
+        let (mut found, cut) = snapshot.list(&ours(), before, 7).unwrap();
+        let cut = cut || found.len() > 7;
+        found.truncate(7);
+        all.extend(found.iter().map(Found::position));
+        match found.last().filter(|_| cut) {
+            Some(last) => before = last.position(),
+            None => break,
         }
     }
+    assert_eq!(all, (1..=200).rev().collect::<Vec<_>>());
 }
 
 #[test]
@@ -331,8 +402,8 @@ fn a_batch_that_was_lost_is_taken_up_again() {
     index.index(&heads.each_ref().map(Head::document), 2).unwrap();
     assert_eq!(index.indexed_through().unwrap(), 2);
     let reader = SearchReader::open(&path).unwrap();
-    let page = reader.snapshot().unwrap().list(&ours(), &[], None, 10).unwrap();
-    assert_eq!(entries(&page.hits), [2, 1]);
+    let (found, _) = reader.snapshot("default").unwrap().list(&ours(), i64::MAX, 10).unwrap();
+    assert_eq!(found.iter().map(Found::position).collect::<Vec<_>>(), [2, 1]);
 }
 
 #[test]
@@ -357,12 +428,14 @@ fn a_batch_that_fails_leaves_neither_words_nor_position() {
 fn a_snapshot_stays_as_it_was() {
     let mut bed = Bed::of(&[head(1, 1, "disk", "")]);
     let other = SearchReader::open(&bed.path).unwrap();
-    let snapshot = other.snapshot().unwrap();
+    let snapshot = other.snapshot("default").unwrap();
     bed.feed(&[head(2, 2, "disk", ""), head(3, 1, "network", "")]);
-    let page = snapshot.search(&Query::parse("disk").unwrap(), &ours(), &[], None, 10).unwrap();
-    assert_eq!((snapshot.indexed_through(), entries(&page.hits)), (1, vec![1]));
+    let query = Query::parse("disk").unwrap();
+    let ranking = snapshot.rank(&query, &ours(), &[], &Start::First(ALL), 10).unwrap().unwrap();
+    assert_eq!(ranking.found.iter().map(Found::position).collect::<Vec<_>>(), [1]);
+    assert_eq!(snapshot.indexed_through(), 1);
     drop(snapshot);
-    assert_eq!((other.snapshot().unwrap().indexed_through(), bed.found("disk")), (3, vec![2]));
+    assert_eq!((other.indexed_through().unwrap(), bed.found("disk")), (3, vec![2]));
 }
 
 #[test]
@@ -379,26 +452,69 @@ fn a_file_of_another_version_or_without_sense_is_made_anew() {
     let mut index = SearchIndex::open(&path).unwrap();
     index.index(&[head(1, 1, "disk", "").document()], 1).unwrap();
     let reader = SearchReader::open(&path).unwrap();
-    assert_eq!(reader.snapshot().unwrap().indexed_through(), 1);
+    assert_eq!(reader.indexed_through().unwrap(), 1);
 }
 
 #[test]
-fn rebuilding_empties_the_index_and_it_can_be_fed_again() {
+fn a_replaced_index_is_empty_and_those_who_read_the_old_one_read_on() {
     let heads = [head(1, 1, "disk", ""), head(2, 2, "disk", "")];
     let mut bed = Bed::of(&heads);
-    bed.index.rebuild().unwrap();
-    assert_eq!((bed.index.indexed_through().unwrap(), bed.found("disk")), (0, vec![]));
+    assert!(bed.index.is_in_place());
+    let replaced = SearchIndex::replace(&bed.path).unwrap();
+    assert!(replaced.is_in_place() && !bed.index.is_in_place());
+    assert_eq!((replaced.indexed_through().unwrap(), bed.found("disk")), (0, vec![2, 1]));
+    bed.index = replaced;
+    bed.reader = SearchReader::open(&bed.path).unwrap();
+    assert_eq!(bed.found("disk"), [] as [u8; 0]);
     bed.feed(&heads);
     assert_eq!(bed.found("disk"), [2, 1]);
 }
 
 #[test]
-fn damaged_rows_are_an_error_that_calls_for_a_rebuild() {
+fn a_file_that_was_taken_away_is_not_in_place() {
     let bed = Bed::of(&[head(1, 1, "disk", "")]);
-    Connection::open(&bed.path).unwrap().execute_batch("UPDATE segment_column SET data = x'00'").unwrap();
-    let query = Query::parse("disk").unwrap();
-    let error = bed.reader.snapshot().unwrap().search(&query, &ours(), &[], None, 10).unwrap_err();
+    fs::remove_file(&bed.path).unwrap();
+    assert!(!bed.index.is_in_place());
+    assert!(matches!(SearchReader::open(&bed.path), Err(SearchError::Missing)));
+}
+
+/// Every byte that scores are made of, one changed at a time.
+#[test]
+fn damaged_rows_are_an_error_that_calls_for_a_rebuild() {
+    let long = "disk ".repeat(3);
+    let heads: Vec<Head> = (0..200).map(|at| head(i64::from(at) + 1, at, "disk", &long)).collect();
+    for change in [
+        "UPDATE segment_column SET data = x'00'",
+        "UPDATE segment_column SET data = zeroblob(length(data))",
+        "UPDATE block SET data = zeroblob(length(data))",
+        "UPDATE posting SET data = zeroblob(length(data))",
+        "UPDATE segment SET length_total = length_total + 1",
+        "UPDATE segment SET dead = x'01', dead_count = 1",
+        "DELETE FROM segment_column WHERE name = 'positions'",
+        "DELETE FROM posting",
+        "DELETE FROM document",
+        "DELETE FROM state",
+        "DROP TABLE tenant",
+        "PRAGMA user_version = 7",
+    ] {
+        let bed = Bed::of(&heads);
+        Connection::open(&bed.path).unwrap().execute_batch(change).unwrap();
+        let query = Query::parse("disk").unwrap();
+        let found = bed.reader.snapshot("default").and_then(|snapshot| {
+            let ranking = snapshot.rank(&query, &ours(), &[], &Start::First(ALL), 10)?.unwrap();
+            snapshot.entries(&ranking.found, &[])
+        });
+        assert!(found.is_err_and(|error| error.calls_for_rebuild()), "{change}");
+    }
+}
+
+#[test]
+fn an_entry_that_disagrees_with_its_document_is_damage_and_buries_no_other() {
+    let mut bed = Bed::of(&[head(1, 1, "disk", ""), head(2, 2, "disk", "")]);
+    Connection::open(&bed.path).unwrap().execute_batch("UPDATE entry SET number = 1 - number").unwrap();
+    let error = bed.index.index(&[head(3, 1, "network", "").document()], 3).unwrap_err();
     assert!(error.calls_for_rebuild(), "{error}");
+    assert_eq!(bed.found("disk"), [2, 1]);
 }
 
 #[test]
@@ -439,7 +555,7 @@ proptest! {
         let stored_before = stored_documents(&bed.path);
         bed.feed(tail);
         let after = queries.map(|query| bed.search(query, &ours(), &[]));
-        let heads = |hits: &Vec<Hit>| hits.iter().map(|hit| (hit.entry_id, hit.position)).collect::<BTreeSet<_>>();
+        let heads = |hits: &Vec<Hit>| hits.iter().map(|hit| (hit.entry, hit.position)).collect::<BTreeSet<_>>();
         prop_assert_eq!(before.each_ref().map(heads), after.each_ref().map(heads));
         let newest: BTreeSet<_> = tail.iter().map(|head| (head.tenant, head.entry)).collect();
         if stored_documents(&bed.path) == stored_before + newest.len() {
