@@ -53,7 +53,7 @@ impl Indexer {
             data: data.to_path_buf(),
         };
         // Whoever opens a store may read its index at once.
-        if let Err(error) = feed.index() {
+        if let Err(error) = opened(&mut feed.index, &feed.file) {
             feed.fail(&error.into());
         }
         let thread = Builder::new().name("km-indexer".to_owned()).spawn(move || feed.run(&signalled));
@@ -142,7 +142,7 @@ impl Feed {
         }
     }
 
-    fn fail(&mut self, failure: &Failure) {
+    fn fail(&self, failure: &Failure) {
         match failure {
             Failure::Index(error) => {
                 warn!(error = error as &dyn Error, data = %self.data.display(), "the search index failed");
@@ -158,42 +158,49 @@ impl Feed {
 
     /// Indexes one batch, and says whether there may be more.
     fn advance(&mut self) -> Result<bool, Failure> {
-        let after = self.index()?.indexed_through()?;
-        if after > newest(&self.ledger)? {
-            return Err(SearchError::Damaged { what: "it is ahead of the ledger" }.into());
+        feed(opened(&mut self.index, &self.file)?, &self.ledger)
+    }
+}
+
+/// The index, opened; an empty one where the file was condemned, or taken away.
+fn opened<'i>(
+    index: &'i mut Option<SearchIndex>,
+    file: &IndexFile,
+) -> Result<&'i mut SearchIndex, SearchError> {
+    let lost = index.as_ref().is_some_and(|index| !index.is_in_place());
+    let current = match index.take() {
+        // Closed before another takes its place.
+        closed if lost || file.is_condemned() => {
+            drop(closed);
+            info!(file = %file.path().display(), "the search index is built anew");
+            SearchIndex::replace(file.path()).inspect(|_| file.replaced())?
         }
-        let Some(batch) = self.batch(after)? else { return Ok(false) };
-        let none = BTreeMap::new();
-        let documents: Vec<Document<'_>> = batch.heads.iter().map(|head| head.document(&none)).collect();
-        self.index()?.index(&documents, batch.through)?;
-        Ok(batch.more)
-    }
+        Some(current) => current,
+        None => SearchIndex::open(file.path()).inspect(|_| file.replaced())?,
+    };
+    Ok(index.insert(current))
+}
 
-    /// The index, opened; an empty one where the file was condemned, or taken away.
-    fn index(&mut self) -> Result<&mut SearchIndex, SearchError> {
-        let path = self.file.path().to_path_buf();
-        let lost = self.index.as_ref().is_some_and(|index| !index.is_in_place());
-        let opened = match self.index.take().filter(|_| !lost && !self.file.is_condemned()) {
-            Some(index) => index,
-            None if lost || self.file.is_condemned() => {
-                info!(data = %self.data.display(), "the search index is built anew");
-                self.replaced(SearchIndex::replace(&path)?)
-            }
-            None => self.replaced(SearchIndex::open(&path)?),
-        };
-        Ok(self.index.insert(opened))
+/// Goes on where the index ends. It must be the same index from the look at its end to the last word of the batch.
+fn feed(index: &mut SearchIndex, ledger: &Connection) -> Result<bool, Failure> {
+    let after = index.indexed_through()?;
+    if after > newest(ledger)? {
+        return Err(SearchError::Damaged { what: "it is ahead of the ledger" }.into());
     }
+    let Some(batch) = Batch::read(ledger, after)? else { return Ok(false) };
+    let none = BTreeMap::new();
+    let documents: Vec<Document<'_>> = batch.heads.iter().map(|head| head.document(&none)).collect();
+    index.index(&documents, batch.through)?;
+    Ok(batch.more)
+}
 
-    fn replaced(&self, index: SearchIndex) -> SearchIndex {
-        self.file.replaced();
-        index
-    }
-
-    fn batch(&self, after: i64) -> Result<Option<Batch>, Failure> {
+impl Batch {
+    /// The rows after a position; none at the end of the ledger.
+    fn read(ledger: &Connection, after: i64) -> Result<Option<Self>, Failure> {
         let limit = params![after, find::limit(BATCH_ROWS)];
-        let mut select = self.ledger.prepare_cached(include_str!("sql/index_page.sql")).map_err(failed)?;
+        let mut select = ledger.prepare_cached(include_str!("sql/index_page.sql")).map_err(failed)?;
         let mut found = select.query(limit).map_err(failed)?;
-        let mut batch = Batch { heads: Vec::new(), through: after, more: false };
+        let mut batch = Self { heads: Vec::new(), through: after, more: false };
         let (mut rows, mut bytes) = (0, 0);
         while let Some(row) = found.next().map_err(failed)? {
             batch.through = row.get(0).map_err(failed)?;

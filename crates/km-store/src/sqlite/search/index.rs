@@ -1,8 +1,6 @@
 //! The writing side of the index.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use km_search::Analyzer;
@@ -11,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::Document;
 use super::error::{SearchError, damaged};
 use super::merge::{self, DOCUMENTS_MAX};
-use super::schema;
+use super::schema::{self, FileId, file_id};
 use super::segment::{Segment, SegmentBuilder};
 
 /// The one writer of an index. It keeps its own connection; see [`super::SearchReader`] for the other side.
@@ -21,13 +19,6 @@ pub struct SearchIndex {
     /// The file that is written, whatever stands at the path later on.
     file: Option<FileId>,
     analyzer: Analyzer,
-}
-
-/// Device and inode.
-type FileId = (u64, u64);
-
-fn file_id(path: &Path) -> Option<FileId> {
-    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 impl SearchIndex {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use km_search::ANALYSIS_VERSION;
@@ -30,11 +31,25 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SearchError> {
     Ok(connection)
 }
 
+/// Device and inode of a file.
+pub(super) type FileId = (u64, u64);
+
+/// Which file stands at a path, if one does.
+pub(super) fn file_id(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
 /// Opens the file for reading.
+///
+/// SQLite opens the log beside it by name, and later: when the file is replaced in between, the old file would be
+/// read with the new log. So the file must be the same before it is opened and after it was read from.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, SearchError> {
-    if !path.exists() {
-        return Err(SearchError::Missing);
-    }
+    let file = file_id(path).ok_or(SearchError::Missing)?;
+    let opened = open_file_for_reading(path);
+    if file_id(path) == Some(file) { opened } else { Err(SearchError::Missing) }
+}
+
+fn open_file_for_reading(path: &Path) -> Result<Connection, SearchError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "cell_size_check", true)?;
