@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use km_contract::port::{Measures, Store};
 use km_contract::telemetry::Telemetry;
-use km_contract::{Admission, Clock, FutureTime, Jitter, QueueLimits, WritePolicy, Writer};
+use km_contract::{Admission, Arrival, Clock, Jitter, QueueLimits, WritePolicy, Writer};
 use km_model::{TenantId, Timestamp, Write, WriteId};
 use km_store::OpenOptions;
 use prometheus_client::registry::Registry;
@@ -166,8 +166,7 @@ async fn call(writer: Writer, writes: Vec<Write>, until: Instant) -> Vec<Duratio
 async fn remember(writer: &Writer, write: Write) {
     let tenant = TenantId::default_tenant();
     let id = WriteId::parse(work::write_id(&write)).expect("an id");
-    let written =
-        writer.write(&tenant, Some(id), write, FutureTime::Refuse).await.expect("an acknowledgement");
+    let written = writer.write(&tenant, Some(id), write, Arrival::Call).await.expect("an acknowledgement");
     assert_eq!(written.receipt.revision(), 1);
 }
 

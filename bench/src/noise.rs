@@ -34,19 +34,32 @@ impl Watch {
 
 /// Zeros where there is no such system.
 fn now() -> Ticks {
-    let machine = read_to_string("/proc/stat").unwrap_or_default();
-    let (all, busy) = machine_ticks(&machine);
-    let ours = std::iter::once("self".to_owned()).chain(children());
-    let ticks =
-        |process| read_to_string(format!("/proc/{process}/stat")).map_or(0.0, |stat| process_ticks(&stat));
-    Ticks { all, busy, ours: ours.map(ticks).sum() }
+    let (all, busy) = machine_ticks(&read_to_string("/proc/stat").unwrap_or_default());
+    let me = f64::from(std::process::id());
+    let ours = processes().filter(|process| process.id == me || process.parent == me);
+    Ticks { all, busy, ours: ours.map(|process| process.ticks).sum() }
 }
 
-/// Programs that were started by any thread of this one, and run.
-fn children() -> Vec<String> {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+/// A process of this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Process {
+    id: f64,
+    parent: f64,
+    /// Its own time, and that of children that ended.
+    ticks: f64,
+}
+
+fn processes() -> impl Iterator<Item = Process> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(process(&read_to_string(entry.path().join("stat")).ok()?)))
+}
+
+/// Fields 1, 4, and 14 to 17 of proc_pid_stat(5). The second is a name in brackets, the third a letter.
+fn process(stat: &str) -> Process {
+    let fields = stat.rsplit(')').next().map(numbers).unwrap_or_default();
+    let field = |number: usize| fields.get(number - 4).copied().unwrap_or_default();
+    let id = stat.split(' ').next().and_then(|id| id.parse().ok()).unwrap_or_default();
+    Process { id, parent: field(4), ticks: (14..=17).map(field).sum() }
 }
 
 /// All time and busy time, from the first line of proc_stat(5): user, nice, system, idle, iowait, irq, softirq,
@@ -56,13 +69,6 @@ fn machine_ticks(stat: &str) -> (f64, f64) {
     let all: f64 = fields.iter().take(8).sum();
     let idle: f64 = fields.iter().skip(3).take(2).sum();
     (all, all - idle)
-}
-
-/// Fields 14 to 17 of proc_pid_stat(5), its own time and that of children that ended; they follow a name in
-/// brackets, a letter, and ten more.
-fn process_ticks(stat: &str) -> f64 {
-    let fields = stat.rsplit(')').next().map(numbers).unwrap_or_default();
-    fields.iter().skip(10).take(4).sum()
 }
 
 /// The numbers among the words of a line.
@@ -77,8 +83,14 @@ mod tests {
     #[test]
     fn processor_time_is_read() {
         assert_eq!(machine_ticks("cpu  10 20 30 100 5 1 2 3 7 0\ncpu0 1 1 1 1\n"), (171.0, 66.0));
-        assert_eq!(process_ticks("42 (km 1) 2) S 1 42 42 0 -1 4194304 100 0 0 0 7 8 9 10 20 0 3 0\n"), 34.0);
-        assert_eq!((machine_ticks(""), process_ticks("")), ((0.0, 0.0), 0.0));
+        let stat = "42 (km 1) 2) S 7 42 42 0 -1 4194304 100 0 0 0 7 8 9 10 20 0 3 0\n";
+        assert_eq!(process(stat), Process { id: 42.0, parent: 7.0, ticks: 34.0 });
+        assert_eq!((machine_ticks(""), process("")), ((0.0, 0.0), Process::default()));
+    }
+
+    #[test]
+    fn this_process_is_among_those_of_the_machine() {
+        assert!(processes().any(|process| process.id == f64::from(std::process::id())));
     }
 
     #[test]

@@ -70,6 +70,12 @@ enum Tried {
     Broke(io::Error),
 }
 
+/// A write that was taken in the end.
+struct Insisted {
+    outcome: String,
+    tries: u32,
+}
+
 impl Client {
     /// The client called `name` with its log in `directory`.
     pub(crate) fn new(name: &str, directory: PathBuf, dice: Dice) -> Result<Self, Failure> {
@@ -138,7 +144,13 @@ impl Client {
     /// Repeats every write that is in doubt until each is acknowledged.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         for draft in std::mem::take(&mut self.unknown) {
-            self.insist(&draft)?;
+            let was_kept = self.is_kept(&draft)?;
+            let Insisted { outcome, tries } = self.insist(&draft)?;
+            if tries == 1 && was_kept != (outcome == "replayed") {
+                let id = &draft.write_id;
+                let what = format!("{id} was looked up (kept: {was_kept}), and repeating it is {outcome}");
+                return Err(Failure::broken(what));
+            }
         }
         Ok(())
     }
@@ -154,24 +166,36 @@ impl Client {
     /// Sends a new write until it is acknowledged.
     pub(crate) fn insist_on_a_new_one(&mut self) -> Result<(), Failure> {
         let draft = self.author.two_kilobytes();
-        self.insist(&draft)
+        self.insist(&draft).map(drop)
     }
 
-    fn insist(&mut self, draft: &Draft) -> Result<(), Failure> {
+    fn insist(&mut self, draft: &Draft) -> Result<Insisted, Failure> {
         let begun = Instant::now();
+        let mut tries = 0;
         while begun.elapsed() < PATIENCE {
             let told = self.send(draft)?;
+            tries += 1;
             match told {
-                Tried::Answered(Answer::Acknowledged { .. }) => {
+                Tried::Answered(Answer::Acknowledged { outcome, .. }) => {
                     self.unknown.retain(|other| other.write_id != draft.write_id);
                     self.not_kept.retain(|other| other.write_id != draft.write_id);
-                    return Ok(());
+                    return Ok(Insisted { outcome, tries });
                 }
                 Tried::Answered(Answer::Declined(_) | Answer::InDoubt) => sleep(PAUSE),
                 Tried::Answered(Answer::Refused(_)) | Tried::Broke(_) => return Err(unwanted(draft, &told)),
             }
         }
         Err(Failure::broken(format!("{} was not taken within {PATIENCE:?}", draft.write_id)))
+    }
+
+    /// Whether a write is there, by looking it up.
+    fn is_kept(&mut self, draft: &Draft) -> Result<bool, Failure> {
+        let reply = look_up(&mut self.caller, &draft.write_id)?;
+        match reply.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(Failure::broken(format!("{} was looked up: {}", draft.write_id, said(&reply)))),
+        }
     }
 
     /// Looks up some of the writes that were acknowledged not long ago.
@@ -258,7 +282,7 @@ impl Client {
         let told = self.try_once(draft)?;
         match &told {
             Tried::Answered(Answer::Acknowledged { outcome, receipt }) => {
-                must_name(draft, receipt)?;
+                must_fit(draft, outcome, receipt)?;
                 let (outcome, receipt) = (outcome.clone(), receipt.clone());
                 self.note(&Line::Acknowledged { outcome, receipt: receipt.clone() })?;
                 self.remember(draft, receipt);
@@ -342,10 +366,12 @@ fn look_up(caller: &mut Caller, write_id: &str) -> Result<Reply, Failure> {
     call.map_err(|error| Failure::broken(format!("{write_id} could not be looked up: {error}")))
 }
 
-fn must_name(draft: &Draft, receipt: &Receipt) -> Result<(), Failure> {
-    match receipt.write_id == draft.write_id {
+/// A receipt is for the write that was sent, and only the first revision of an entry creates it.
+fn must_fit(draft: &Draft, outcome: &str, receipt: &Receipt) -> Result<(), Failure> {
+    let first = (outcome == "created") == (receipt.revision == 1) || outcome == "replayed";
+    match receipt.write_id == draft.write_id && first {
         true => Ok(()),
-        false => Err(Failure::broken(format!("{} was answered with {receipt:?}", draft.write_id))),
+        false => Err(Failure::broken(format!("{} was {outcome} with {receipt:?}", draft.write_id))),
     }
 }
 

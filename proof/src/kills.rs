@@ -119,7 +119,21 @@ impl Kills {
             starting.kill()?;
             figures.fault("kills at start");
         }
-        Ok(())
+        self.kill_at_birth(figures)
+    }
+
+    /// A store that is being made: whatever is left of it, the next start makes it whole.
+    fn kill_at_birth(&mut self, figures: &mut Figures) -> Result<(), Failure> {
+        let instant = self.dice.within(0, 20);
+        let Rig { km, log, .. } = &self.rig;
+        let newborn = self.rig.path("newborn");
+        let starting = km.begin(&newborn, log)?;
+        sleep(instant);
+        starting.kill()?;
+        figures.fault("kills at birth");
+        km.serve(&newborn, log)?.kill()?;
+        km.done(&["verify", "--data", text(&newborn)?], log)?;
+        fs::remove_dir_all(&newborn).map_err(Failure::file(&newborn))
     }
 
     fn kill_under_load(&mut self, server: Server, figures: &mut Figures) -> Result<(), Failure> {

@@ -214,8 +214,19 @@ impl Starting {
         self.0.kill()
     }
 
-    /// Waits for the line that says where it listens.
+    /// Waits until it serves.
+    ///
+    /// # Errors
+    /// It ended instead, or does neither.
     pub(crate) fn serving(self) -> Result<Server, Failure> {
+        match self.served()? {
+            Served::Serves(server) => Ok(server),
+            Served::Ended(code) => Err(Failure::broken(format!("`km serve` ended at its start: {code:?}"))),
+        }
+    }
+
+    /// Waits until it serves or has ended.
+    pub(crate) fn served(self) -> Result<Served, Failure> {
         loop {
             let line = match self.0.lines.recv_timeout(START_MAX) {
                 Ok(line) => line,
@@ -224,14 +235,23 @@ impl Starting {
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let (status, _) = self.0.ended(STOP_MAX)?;
-                    return Err(Failure::broken(format!("`km serve` ended at its start: {status}")));
+                    return Ok(Served::Ended(status.code()));
                 }
             };
             if let Some(address) = address_in(&line) {
-                return Ok(Server { address, process: self.0 });
+                return Ok(Served::Serves(Server { address, process: self.0 }));
             }
         }
     }
+}
+
+/// What became of a start.
+#[derive(Debug)]
+pub(crate) enum Served {
+    /// It serves.
+    Serves(Server),
+    /// It ended with this code; `None` when a signal ended it.
+    Ended(Option<i32>),
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {

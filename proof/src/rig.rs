@@ -196,7 +196,7 @@ impl Rig {
 
     /// Adds what is known to the figures.
     pub(crate) fn count(&self, figures: &mut Figures) {
-        figures.add(self.history.counts());
+        figures.add(&self.history);
         if let Some(receipt) = self.history.receipts().next() {
             figures.durability = Some(receipt.durability.clone());
         }

@@ -91,10 +91,24 @@ fn on_one_directory<T: Trial>(
         .and_then(|()| trial.finish(figures));
     trial.rig().count(figures);
     ended.map_err(|failure| {
-        let rig = trial.into_rig();
+        let mut rig = trial.into_rig();
+        let failure = with_losses(failure, &mut rig, figures);
         let said = tail(&rig.log, LOG_LINES);
         Failed { failure, cycles: done, left: Some((rig.keep(), said)) }
     })
+}
+
+/// A client that was told something wrong stops at once; what is missing besides is looked for now.
+fn with_losses(failure: Failure, rig: &mut Rig, figures: &mut Figures) -> Failure {
+    match failure {
+        Failure::Broken(mut findings) if figures.lost + figures.duplicated == 0 => {
+            if let Err(Failure::Broken(more)) = rig.check(figures) {
+                findings.extend(more.into_iter().map(|finding| format!("afterwards: {finding}")));
+            }
+            Failure::Broken(findings)
+        }
+        failure => failure,
+    }
 }
 
 /// Says what failed, how to make it again, and where to look.

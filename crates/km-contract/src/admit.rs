@@ -20,13 +20,31 @@ pub struct Admission {
     clock: Arc<dyn Clock>,
 }
 
-/// What to do with a time that lies too far ahead of our clock.
+/// How a write comes in: whether its author can be asked to correct it, and since when it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FutureTime {
-    /// Refuse the write; its author can correct it.
-    Refuse,
-    /// Take the time of intake and note the claimed one; the sender cannot correct it.
-    Clamp,
+pub enum Arrival {
+    /// From a caller: a time that lies too far ahead of our clock is refused.
+    Call,
+    /// From a sender who cannot be asked: the time of intake is taken instead, and the claimed one noted.
+    Delivery,
+    /// Out of a dead letter, as [`Arrival::Delivery`]. It came in when the letter was kept: trying it again
+    /// later does not make it newer.
+    Letter {
+        /// When the letter was kept.
+        since: Timestamp,
+        /// The hash of its payload: what this write may settle.
+        of: ContentHash,
+    },
+}
+
+impl Arrival {
+    /// When a write that arrives so came in.
+    pub(crate) const fn since(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Call | Self::Delivery => now,
+            Self::Letter { since, .. } => since,
+        }
+    }
 }
 
 /// A write that may enter a store: valid, without secrets, named.
@@ -42,7 +60,7 @@ pub struct Admitted {
     approval_status: Option<ApprovalStatus>,
     playbook: Option<PlaybookSlug>,
     occurred_at: Timestamp,
-    admitted_at: Timestamp,
+    settles: Option<ContentHash>,
     content_hash: ContentHash,
     payload: Vec<u8>,
 }
@@ -79,10 +97,10 @@ impl Admission {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         mut write: Write,
-        future: FutureTime,
+        arrival: Arrival,
     ) -> Result<Admitted, Vec<Violation>> {
         let now = self.clock.now();
-        settle_time(&mut write, now, future)?;
+        settle_time(&mut write, now, arrival)?;
         redact_write(&mut write);
         let payload = WriteDocument::canonical(&write);
         let content_hash = ContentHash::of(&payload);
@@ -98,8 +116,11 @@ impl Admission {
             approval: write.path.approval().cloned(),
             approval_status: write.path.approval_status(),
             playbook: write.playbook,
-            occurred_at: write.occurred_at.unwrap_or(now),
-            admitted_at: now,
+            occurred_at: write.occurred_at.unwrap_or(arrival.since(now)),
+            settles: match arrival {
+                Arrival::Call | Arrival::Delivery => None,
+                Arrival::Letter { of, .. } => Some(of),
+            },
             content_hash,
             payload,
         })
@@ -111,26 +132,27 @@ impl Admission {
         tenant: &TenantId,
         mut notice: AlertNotice,
         incident: IncidentId,
+        arrival: Arrival,
     ) -> AdmittedAlert {
         redact_values(&mut notice.labels);
         redact_values(&mut notice.annotations);
         notice.generator_url = notice.generator_url.map(redact);
-        AdmittedAlert { tenant: tenant.clone(), notice, incident, seen_at: self.clock.now() }
+        AdmittedAlert { tenant: tenant.clone(), notice, incident, seen_at: arrival.since(self.clock.now()) }
     }
 }
 
-fn settle_time(write: &mut Write, now: Timestamp, future: FutureTime) -> Result<(), Vec<Violation>> {
+fn settle_time(write: &mut Write, now: Timestamp, arrival: Arrival) -> Result<(), Vec<Violation>> {
     let Some(claimed) = write.occurred_at else { return Ok(()) };
     let seconds = claimed.seconds_since(now);
     if seconds <= FUTURE_SECONDS_MAX {
         return Ok(());
     }
-    match future {
-        FutureTime::Refuse => {
+    match arrival {
+        Arrival::Call => {
             let rule = Rule::InTheFuture { seconds, max: FUTURE_SECONDS_MAX };
             Err(vec![Violation::new("occurred_at", rule)])
         }
-        FutureTime::Clamp => {
+        Arrival::Delivery | Arrival::Letter { .. } => {
             write.occurred_at = None;
             write.metadata.0.insert("km.claimed_occurred_at".to_owned(), Value::from(claimed.to_string()));
             Ok(())
@@ -220,9 +242,9 @@ impl Admitted {
         self.occurred_at
     }
 
-    /// When it was admitted.
-    pub const fn admitted_at(&self) -> Timestamp {
-        self.admitted_at
+    /// The hash of the dead letter that this write may settle, whatever its own content.
+    pub const fn settles(&self) -> Option<&ContentHash> {
+        self.settles.as_ref()
     }
 
     /// SHA-256 of the payload.

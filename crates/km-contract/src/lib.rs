@@ -11,6 +11,7 @@ mod clock;
 mod committer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod health;
 mod intake;
 mod letters;
 mod policy;
@@ -22,9 +23,10 @@ pub mod telemetry;
 pub mod verify;
 mod writer;
 
-pub use admit::{Admission, Admitted, AdmittedAlert, FutureTime};
+pub use admit::{Admission, Admitted, AdmittedAlert, Arrival};
 pub use clock::{Clock, Jitter};
-pub use committer::{Committer, Health};
+pub use committer::Committer;
+pub use health::{Health, HealthBoard};
 pub use intake::{Delivered, Delivery, Intake, Readers, Unreadable};
 pub use letters::{LetterError, LetterOffice};
 pub use policy::{PolicyName, QueueLimits, WritePolicy};

@@ -216,9 +216,10 @@ impl From<WriteError> for Problem {
                 Self::new(code, detail).after(retry_after)
             }
             WriteError::Stopping => Self::new(Code::ShuttingDown, detail),
-            WriteError::Unknown { write_id } => {
-                Self { write_id: Some(write_id.to_string()), ..Self::new(Code::UnknownOutcome, detail) }
-            }
+            WriteError::Unknown { write_id } => Self {
+                write_id: write_id.as_ref().map(ToString::to_string),
+                ..Self::new(Code::UnknownOutcome, detail)
+            },
         }
     }
 }

@@ -97,7 +97,7 @@ impl Running {
         let telemetry = Telemetry::register(&mut registry);
         let jitter = Arc::new(Jitter::from_seed(seed()));
         let (writer, committer) = Writer::new(
-            store.ledger.clone(),
+            &store,
             Admission::new(clock.clone()),
             config.write.policy.bounds(),
             config.queue.limits(),

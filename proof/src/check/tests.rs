@@ -56,7 +56,7 @@ impl Case {
         let position = i64::try_from(self.kept.records.len()).unwrap() + 1;
         let occurred_at = expected.occurred_at.unwrap();
         let write_id = WriteId::parse(draft.write_id.as_str()).unwrap();
-        let revision = self.enter(&tenant, &expected, occurred_at, &write_id);
+        let (revision, outcome) = self.enter(&tenant, &expected, occurred_at, &write_id);
         let stored_at = Timestamp::from_micros(1_000_000 + position);
         self.kept.records.push(Record {
             position,
@@ -65,7 +65,7 @@ impl Case {
             state: RecordState::Applied(Placement {
                 entry_id: expected.entry_id,
                 revision,
-                outcome: Outcome::Created,
+                outcome,
                 stored_at,
             }),
             occurred_at,
@@ -75,15 +75,22 @@ impl Case {
         });
     }
 
-    fn enter(&mut self, tenant: &TenantId, expected: &Expected, at: Timestamp, id: &WriteId) -> u64 {
+    fn enter(
+        &mut self,
+        tenant: &TenantId,
+        expected: &Expected,
+        at: Timestamp,
+        id: &WriteId,
+    ) -> (u64, Outcome) {
         let entry_id = expected.entry_id;
         let known = |entry: &&mut EntryRow| (&entry.tenant, entry.entry_id) == (tenant, entry_id);
         if let Some(entry) = self.kept.entries.iter_mut().find(known) {
             entry.revisions += 1;
-            if (at, id) > (entry.head_occurred_at, &entry.head_write_id) {
-                (entry.head_occurred_at, entry.head_write_id) = (at, id.clone());
+            if (at, id) <= (entry.head_occurred_at, &entry.head_write_id) {
+                return (entry.revisions, Outcome::Superseded);
             }
-            return entry.revisions;
+            (entry.head_occurred_at, entry.head_write_id) = (at, id.clone());
+            return (entry.revisions, Outcome::Revised);
         }
         self.kept.entries.push(EntryRow {
             tenant: tenant.clone(),
@@ -93,7 +100,7 @@ impl Case {
             head_occurred_at: at,
             revisions: 1,
         });
-        1
+        (1, Outcome::Created)
     }
 
     /// Gives the receipt that fits the row.
@@ -226,6 +233,16 @@ fn a_write_in_doubt_that_is_there_twice_is_found() {
 #[test]
 fn a_revision_that_was_numbered_twice_is_found() {
     assert!(found(|case| case.placement("w-2").revision = 1).contains(&Breach::Duplicated));
+}
+
+#[test]
+fn a_wrong_outcome_is_found() {
+    assert_eq!(found(|case| case.placement("w-3").outcome = Outcome::Revised), [Breach::WrongOutcome]);
+}
+
+#[test]
+fn a_gap_in_the_revisions_is_found() {
+    assert!(found(|case| case.placement("w-2").revision = 7).contains(&Breach::WrongEntry));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use km_model::{ApprovalStatus, IncidentId, LinkTarget, Outcome, TenantId, Verdic
 use super::{Hands, Rig, approval, playbook, resolve, tenant, write_id};
 use crate::port::{Chain, Store};
 use crate::verify::{KeptReceipt, verify, verify_receipts};
-use crate::{FutureTime, Jitter};
+use crate::{Arrival, Jitter};
 
 /// A chain: an incident, two approvals of which one is revoked later, and a playbook.
 fn chain_writes() -> Vec<(&'static str, Write)> {
@@ -59,7 +59,7 @@ pub async fn every_order_of_a_chain_gives_the_same_chain(store: Store, clock: Ar
         let tenant = TenantId::parse(format!("t{nth}")).unwrap();
         for at in order {
             let (id, write) = writes[at].clone();
-            rig.writer.write(&tenant, Some(write_id(id)), write, FutureTime::Refuse).await.unwrap();
+            rig.writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await.unwrap();
         }
         let chain = chain_of(&rig, &tenant).await;
         assert_eq!((chain.entries.len(), chain.links.len()), (5, 3));
@@ -89,9 +89,7 @@ pub async fn any_order_with_duplicates_gives_the_same_state(store: Store, clock:
         shuffle(&mut writes, &jitter);
         let calls = writes.into_iter().map(|(id, write)| {
             let (writer, tenant) = (rig.writer.clone(), tenant.clone());
-            tokio::spawn(
-                async move { writer.write(&tenant, Some(write_id(id)), write, FutureTime::Refuse).await },
-            )
+            tokio::spawn(async move { writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await })
         });
         let calls: Vec<_> = calls.collect();
         let mut replayed = 0;

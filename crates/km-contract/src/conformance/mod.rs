@@ -54,12 +54,18 @@ macro_rules! conformance_suite {
             a_doubt_stays_a_doubt_when_later_tries_fail,
             the_deadline_answers_unknown_and_a_repeat_resolves_it,
             nothing_is_acknowledged_before_the_commit_returns,
+            a_neighbours_deadline_does_not_end_the_tries_of_others,
+            a_fatal_failure_anywhere_ends_the_service,
+            a_committer_that_is_gone_is_noticed,
         );
         $crate::conformance_suite!(@cases $open, deciding:
             a_parked_letter_is_kept_whole,
             parking_twice_keeps_one_letter,
             an_edited_letter_is_applied_and_its_original_stays,
             a_redriven_letter_does_not_overwrite_newer_knowledge,
+            a_letter_without_a_time_is_as_old_as_the_letter,
+            an_edit_made_during_a_try_is_not_lost,
+            other_content_under_a_letters_id_is_a_conflict,
             a_discarded_letter_is_never_applied,
             a_letter_that_fails_again_waits_for_a_person,
             a_store_that_is_down_consumes_no_tries,

@@ -58,7 +58,7 @@ impl Rig {
         let jitter = Arc::new(Jitter::from_seed(11));
         let admission = Admission::new(clock.clone());
         let (writer, committer) =
-            Writer::new(store.ledger.clone(), admission, policy, limits, jitter.clone(), telemetry.clone());
+            Writer::new(&store, admission, policy, limits, jitter.clone(), telemetry.clone());
         let intake = Intake::new(writer.clone(), store.letters.clone(), test_readers());
         let office = LetterOffice::new(
             store.letters.clone(),
@@ -77,7 +77,7 @@ impl Rig {
     }
 
     pub async fn write(&self, id: &str, write: Write) -> Result<crate::Written, crate::WriteError> {
-        self.writer.write(&tenant(), Some(write_id(id)), write, crate::FutureTime::Refuse).await
+        self.writer.write(&tenant(), Some(write_id(id)), write, crate::Arrival::Call).await
     }
 }
 

@@ -8,7 +8,7 @@ use km_model::{AlertNotice, AlertStatus, Fingerprint, Outcome, TenantId, Timesta
 
 use super::{Hands, Rig, resolve, tenant, test_readers, write_id};
 use crate::port::{RecordState, Store};
-use crate::{FutureTime, QueueLimits, WriteError, WritePolicy};
+use crate::{Arrival, QueueLimits, WriteError, WritePolicy};
 
 pub async fn a_committed_write_is_found(store: Store, clock: Arc<Hands>) {
     let rig = Rig::new(store, clock);
@@ -43,7 +43,7 @@ pub async fn two_writes_of_one_id_in_one_batch_come_one_after_the_other(store: S
     let admit = |content: &str| {
         let write = resolve("INC-1", content, Some(5));
         let id = Some(write_id("w-1"));
-        Arc::new(rig.writer.admission().admit(&tenant(), id, write, FutureTime::Refuse).unwrap())
+        Arc::new(rig.writer.admission().admit(&tenant(), id, write, Arrival::Call).unwrap())
     };
     let answers = rig.store.ledger.commit(&[admit("a"), admit("a"), admit("b")]).await.unwrap();
     use crate::port::Committed::{Applied, Conflict, Replayed};
@@ -76,7 +76,7 @@ pub async fn tenants_do_not_see_each_other(store: Store, clock: Arc<Hands>) {
     let other = TenantId::parse("other").unwrap();
     let written = rig.write("w-1", resolve("INC-1", "ours", None)).await.unwrap();
     let theirs = resolve("INC-1", "theirs", None);
-    let answer = rig.writer.write(&other, Some(write_id("w-1")), theirs, FutureTime::Refuse).await.unwrap();
+    let answer = rig.writer.write(&other, Some(write_id("w-1")), theirs, Arrival::Call).await.unwrap();
     assert_eq!(answer.outcome, Outcome::Created);
     let library = &rig.store.library;
     assert!(library.entry(&other, written.receipt.entry_id()).await.unwrap().is_none());
@@ -93,7 +93,7 @@ pub async fn a_dropped_caller_does_not_cancel_its_write(store: Store, clock: Arc
             &tenant,
             Some(write_id(&format!("dropped-{n}"))),
             resolve(&format!("INC-D{n}"), "left alone", None),
-            FutureTime::Refuse,
+            Arrival::Call,
         ));
         // One poll hands the write over; then the caller goes away.
         let polled = futures_poll_once(&mut hurried).await;
@@ -128,7 +128,7 @@ pub async fn a_full_queue_refuses(store: Store, clock: Arc<Hands>) {
     }
     assert!(refused > 0, "twenty writes of 1,700 bytes cannot all wait in 2,000");
     let tenant = tenant();
-    let patient = rig.writer.write_patiently(&tenant, Some(write_id("p")), big(99), FutureTime::Refuse);
+    let patient = rig.writer.write_patiently(&tenant, Some(write_id("p")), big(99), Arrival::Call);
     drop(calls);
     assert_eq!(patient.await.unwrap().outcome, Outcome::Created);
 }
@@ -174,7 +174,7 @@ fn notice(status: AlertStatus, from: i64, to: Option<i64>) -> AlertNotice {
 
 async fn observe(rig: &Rig, notice: AlertNotice) -> km_model::Alert {
     let name = test_readers().incident;
-    rig.writer.observe(&tenant(), vec![notice], name).await.unwrap().remove(0)
+    rig.writer.observe(&tenant(), vec![notice], name, Arrival::Call).await.unwrap().remove(0)
 }
 
 pub async fn alerts_of_one_fingerprint_that_overlap_are_one_occurrence(store: Store, clock: Arc<Hands>) {

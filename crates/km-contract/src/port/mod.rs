@@ -13,6 +13,8 @@ mod upkeep;
 
 use std::sync::Arc;
 
+use crate::HealthBoard;
+
 pub use audit::{Audit, EntryRow, LinkRow, Seal};
 pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};
@@ -42,11 +44,16 @@ pub struct Store {
     pub keys: Arc<dyn Keys>,
     /// What `km verify` reads.
     pub audit: Arc<dyn Audit>,
+    /// Whether all of this can be trusted.
+    pub health: HealthBoard,
 }
 
 impl Store {
-    /// A bundle whose every port is `store`.
-    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(store: Arc<S>) -> Self {
+    /// A bundle whose every port is `store`, which tells its failures on `health`.
+    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(
+        store: Arc<S>,
+        health: HealthBoard,
+    ) -> Self {
         Self {
             ledger: store.clone(),
             library: store.clone(),
@@ -54,6 +61,7 @@ impl Store {
             upkeep: store.clone(),
             keys: store.clone(),
             audit: store,
+            health,
         }
     }
 }

@@ -32,6 +32,11 @@ pub trait Reconcile: Send + Sync {
     /// # Errors
     /// [`ReconcileError`]; the next run starts afresh.
     async fn run(&self) -> Result<String, ReconcileError>;
+
+    /// How long to wait before the next run, where that is shorter than the interval.
+    fn pause(&self, every: Duration) -> Duration {
+        every
+    }
 }
 
 /// Why a run did not end well.
@@ -128,7 +133,7 @@ impl Reconciler {
     pub async fn keep_running(self, mut stopped: watch::Receiver<bool>) {
         loop {
             tokio::select! {
-                () = sleep(self.every) => {}
+                () = sleep(self.job.pause(self.every)) => {}
                 () = self.wake.notified() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
@@ -195,6 +200,10 @@ impl Reconcile for LetterOffice {
 
     async fn run(&self) -> Result<String, ReconcileError> {
         Ok(format!("{} tried", self.work().await?))
+    }
+
+    fn pause(&self, every: Duration) -> Duration {
+        Self::pause(self, every)
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use km_contract::FutureTime;
+use km_contract::Arrival;
 use km_intake::json::{self, Form};
 use km_model::TenantId;
 use km_model::limits::BATCH_BODY_BYTES_MAX;
@@ -55,7 +55,7 @@ async fn answer(app: &App, tenant: &TenantId, item: &[u8]) -> BatchItem {
 
 async fn write_one(app: &App, tenant: &TenantId, item: &[u8]) -> Result<Written, Problem> {
     let read = json::read(item)?;
-    let written = app.writer.write_patiently(tenant, read.write_id, read.write, FutureTime::Refuse).await?;
+    let written = app.writer.write_patiently(tenant, read.write_id, read.write, Arrival::Call).await?;
     Ok(Written::from(&written))
 }
 

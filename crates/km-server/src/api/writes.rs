@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use km_contract::FutureTime;
+use km_contract::Arrival;
 use km_model::limits::BODY_BYTES_MAX;
 use km_model::{Outcome, WriteId};
 
@@ -40,7 +40,7 @@ pub(super) async fn write(
     let body = body(request, BODY_BYTES_MAX).await?;
     let read = km_intake::json::read(&body)?;
     let id = one_id(header, read.write_id)?;
-    let written = app.writer.write(&caller.tenant(), id, read.write, FutureTime::Refuse).await?;
+    let written = app.writer.write(&caller.tenant(), id, read.write, Arrival::Call).await?;
     let answer = Json(Written::from(&written));
     Ok(match written.outcome {
         Outcome::Created => {

@@ -43,7 +43,7 @@ async fn app(settings: Settings) -> (App, TempDir) {
     let telemetry = Telemetry::register(&mut registry);
     let jitter = Arc::new(Jitter::from_seed(1));
     let (writer, _) = Writer::new(
-        store.ledger.clone(),
+        &store,
         Admission::new(clock.clone()),
         WritePolicy::NORMAL,
         QueueLimits::default(),

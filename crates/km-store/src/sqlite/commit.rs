@@ -156,12 +156,10 @@ fn known(
     let kept = find::write(transaction, admitted.tenant(), admitted.write_id())?
         .ok_or_else(|| super::classify::damaged("LEDGER_INDEX"))?;
     let same = kept.content_hash == *admitted.content_hash();
+    let meant = same || admitted.settles() == Some(&kept.content_hash);
     match kept.state {
         RecordState::Applied(placement) if same => Ok(Known::Answer(Committed::Replayed(placement))),
-        RecordState::Letter(LetterState::Pending) => {
-            settle(transaction, admitted, placement, previous).map(Known::Settled)
-        }
-        RecordState::Letter(LetterState::Parked) if same => {
+        RecordState::Letter(LetterState::Pending | LetterState::Parked) if meant => {
             settle(transaction, admitted, placement, previous).map(Known::Settled)
         }
         RecordState::Applied(_) | RecordState::Letter(_) => {

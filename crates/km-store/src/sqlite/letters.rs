@@ -80,9 +80,17 @@ impl Letters for SqliteStore {
         self.readers.call(ask).await
     }
 
-    async fn save_redrive(&self, redrive: &Redrive) -> Result<(), StoreError> {
+    async fn save_redrive(&self, redrive: &Redrive) -> Result<bool, StoreError> {
         let redrive = redrive.clone();
         self.writer()?.transact(move |transaction| save_redrive(transaction, &redrive)).await
+    }
+
+    async fn cancel_redrive(&self, tenant: &TenantId, id: &str) -> Result<bool, StoreError> {
+        let (tenant, id) = (tenant.to_string(), id.to_owned());
+        let sql = include_str!("sql/cancel_redrive.sql");
+        self.writer()?
+            .transact(move |transaction| Ok(find::execute(transaction, sql, [tenant, id])? == 1))
+            .await
     }
 
     async fn redrive(&self, tenant: &TenantId, id: &str) -> Result<Option<Redrive>, StoreError> {
@@ -105,7 +113,7 @@ fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -
     if let Some(kept) = find::write(transaction, &letter.tenant, &letter.id)? {
         return Ok(Parked { stored_at: kept.stored_at, content_hash: kept.content_hash });
     }
-    refuse_when_full(transaction, limits)?;
+    refuse_when_full(transaction, limits, letter.payload.len())?;
     let (tenant, id) = (letter.tenant.as_str(), letter.id.as_str());
     let content_hash = ContentHash::of(&letter.payload);
     let payload = text(&letter.payload)?;
@@ -120,12 +128,16 @@ fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -
     Ok(Parked { stored_at: letter.at, content_hash })
 }
 
-fn refuse_when_full(transaction: &Transaction<'_>, limits: (u64, u64)) -> Result<(), StoreError> {
+fn refuse_when_full(
+    transaction: &Transaction<'_>,
+    limits: (u64, u64),
+    more_bytes: usize,
+) -> Result<(), StoreError> {
     let load = find::one(transaction, include_str!("sql/letter_load.sql"), [], |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
     })?;
     let (letters, bytes) = load.unwrap_or_default();
-    if letters >= limits.0 || bytes >= limits.1 {
+    if letters >= limits.0 || bytes.saturating_add(more_bytes as u64) > limits.1 {
         return Err(StoreError::bare(StoreErrorKind::Exhausted, DEAD_LETTERS_FULL));
     }
     Ok(())
@@ -231,21 +243,32 @@ impl File {
         transaction: &Transaction<'_>,
         decision: &Decision,
     ) -> Result<Result<LetterState, Undecidable>, StoreError> {
-        match self.standing(transaction)? {
-            None => return Ok(Err(Undecidable::NotFound)),
-            Some(LetterState::Pending | LetterState::Parked) => {}
-            Some(closed) => return Ok(Err(Undecidable::Closed(closed))),
+        let Some((standing, kept)) = self.standing(transaction)? else {
+            return Ok(Err(Undecidable::NotFound));
+        };
+        if !matches!(standing, LetterState::Pending | LetterState::Parked) {
+            return Ok(Err(Undecidable::Closed(standing)));
+        }
+        if matches!(decision, Decision::Settle { of } | Decision::Fail { of, .. } if *of != kept) {
+            return Ok(Err(Undecidable::Changed));
         }
         let (state, what, detail) = self.carry_out(transaction, decision)?;
         self.set_state(transaction, state)?;
-        self.note(transaction, what, detail)?;
+        // A store that is down would otherwise fill the history with tries that were none.
+        if !matches!(decision, Decision::Fail { counted: false, .. }) {
+            self.note(transaction, what, &detail)?;
+        }
         Ok(Ok(state))
     }
 
-    fn standing(&self, transaction: &Transaction<'_>) -> Result<Option<LetterState>, StoreError> {
-        let sql = include_str!("sql/letter.sql");
+    /// Where the letter stands, and the hash of what it says.
+    fn standing(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<Option<(LetterState, ContentHash)>, StoreError> {
+        let sql = include_str!("sql/letter_standing.sql");
         find::one(transaction, sql, params![self.tenant, self.id], |row| {
-            rows::name(row, 3, LetterState::from_name)
+            Ok((rows::name(row, 0, LetterState::from_name)?, rows::hash(row, 1)?))
         })
     }
 
@@ -253,28 +276,29 @@ impl File {
         &self,
         transaction: &Transaction<'_>,
         decision: &'d Decision,
-    ) -> Result<(LetterState, &'static str, &'d str), StoreError> {
+    ) -> Result<(LetterState, &'static str, Cow<'d, str>), StoreError> {
         Ok(match decision {
             Decision::Edit { payload, format } => {
                 self.edit(transaction, payload, *format)?;
-                (LetterState::Pending, "edited", "")
+                (LetterState::Pending, "edited", "".into())
             }
             Decision::Redrive => {
                 self.schedule(transaction, Some(self.at))?;
-                (LetterState::Pending, "redriven", "")
+                (LetterState::Pending, "redriven", "".into())
             }
-            Decision::Settle => {
+            Decision::Settle { .. } => {
                 self.schedule(transaction, None)?;
-                (LetterState::Settled, "settled", "")
+                (LetterState::Settled, "settled", "".into())
             }
-            Decision::Fail { reason, next_try_at, counted } => {
+            Decision::Fail { reason, next_try_at, counted, .. } => {
                 self.fail(transaction, reason, *next_try_at, *counted)?;
                 let state = next_try_at.map_or(LetterState::Parked, |_| LetterState::Pending);
-                (state, "tried", &reason.template)
+                let Reason { class, code, template } = reason;
+                (state, "tried", format!("{} {code}: {template}", class.as_str()).into())
             }
             Decision::Discard { reason } => {
                 self.schedule(transaction, None)?;
-                (LetterState::Discarded, "discarded", reason)
+                (LetterState::Discarded, "discarded", reason.into())
             }
         })
     }
@@ -330,7 +354,7 @@ impl File {
     }
 }
 
-fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<(), StoreError> {
+fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<bool, StoreError> {
     let filter = &redrive.filter;
     let row = params![
         redrive.id,
@@ -347,7 +371,7 @@ fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<(), 
         redrive.settled,
         redrive.failed,
     ];
-    find::execute(transaction, include_str!("sql/save_redrive.sql"), row).map(|_| ())
+    Ok(find::execute(transaction, include_str!("sql/save_redrive.sql"), row)? == 1)
 }
 
 /// The columns of `redrive.sql` and `running_redrives.sql`.

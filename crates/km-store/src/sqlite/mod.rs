@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use km_contract::Clock;
 use km_contract::port::{LinkReport, Measures, Seal, Store, StoreError, StoreErrorKind, Upkeep};
+use km_contract::{Clock, HealthBoard};
 use km_model::{Durability, Timestamp};
 use thiserror::Error;
 
@@ -161,8 +161,10 @@ pub(crate) struct SqliteStore {
 /// # Errors
 /// [`OpenError`]; nothing was changed then, except that an empty store may have been made.
 pub async fn open(options: OpenOptions, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&options, clock)).await;
-    Ok(Store::new(Arc::new(store.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))??)))
+    let health = HealthBoard::default();
+    let board = health.clone();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, clock, board)).await;
+    bundle(opened, health)
 }
 
 /// Opens the store of a data directory for reading, also while a server owns it.
@@ -171,12 +173,22 @@ pub async fn open(options: OpenOptions, clock: Arc<dyn Clock>) -> Result<Store, 
 /// [`OpenError`].
 pub async fn inspect(data: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
     let data = data.to_path_buf();
-    let store = tokio::task::spawn_blocking(move || SqliteStore::inspect(&data, clock)).await;
-    Ok(Store::new(Arc::new(store.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))??)))
+    let health = HealthBoard::default();
+    let board = health.clone();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::inspect(&data, clock, board)).await;
+    bundle(opened, health)
+}
+
+fn bundle(
+    opened: Result<Result<SqliteStore, OpenError>, tokio::task::JoinError>,
+    health: HealthBoard,
+) -> Result<Store, OpenError> {
+    let opened = opened.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))?;
+    Ok(Store::new(Arc::new(opened?), health))
 }
 
 impl SqliteStore {
-    fn open(options: &OpenOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn open(options: &OpenOptions, clock: Arc<dyn Clock>, health: HealthBoard) -> Result<Self, OpenError> {
         let data = &options.data;
         let lock = Lock::take(data).map_err(|error| match error {
             LockError::Held { by } => OpenError::Locked { data: data.clone(), by },
@@ -193,14 +205,16 @@ impl SqliteStore {
             durability: file_system.durability(),
             clock,
             letters_max: (options.dead_letters_max, options.dead_letter_bytes_max),
-            writer: Some(WriterThread::start(connection).map_err(|source| io_error(data, source))?),
-            readers: Readers::open(data, options.readers.max(1))?,
+            writer: Some(
+                WriterThread::start(connection, health.clone()).map_err(|source| io_error(data, source))?,
+            ),
+            readers: Readers::open(data, options.readers.max(1), health)?,
             indexer,
             _lock: Some(lock),
         })
     }
 
-    fn inspect(data: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn inspect(data: &Path, clock: Arc<dyn Clock>, health: HealthBoard) -> Result<Self, OpenError> {
         if !data.join(LEDGER_FILE).exists() {
             return Err(OpenError::NoStore(data.to_path_buf()));
         }
@@ -211,7 +225,7 @@ impl SqliteStore {
             clock,
             letters_max: (0, 0),
             writer: None,
-            readers: Readers::open(data, 1)?,
+            readers: Readers::open(data, 1, health)?,
             indexer: None,
             _lock: None,
         })

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use km_contract::HealthBoard;
 use km_contract::port::{Measures, StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ use super::{INDEX_FILE, OpenError};
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Reader>>>,
     permits: Arc<Semaphore>,
+    health: HealthBoard,
 }
 
 /// A view of the ledger and of the search index. The index may be missing in a store that is only inspected.
@@ -25,9 +27,9 @@ pub(super) struct Reader {
 }
 
 impl Readers {
-    pub(super) fn open(data: &Path, count: usize) -> Result<Self, OpenError> {
+    pub(super) fn open(data: &Path, count: usize, health: HealthBoard) -> Result<Self, OpenError> {
         let idle: Vec<Reader> = (0..count).map(|_| Reader::open(data)).collect::<Result<_, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)), health })
     }
 
     /// Asks a reader, off the callers' threads.
@@ -46,7 +48,8 @@ impl Readers {
             drop(permit);
             answer
         });
-        asked.await.map_err(|error| StoreError::new(StoreErrorKind::Transient, "READER_GONE", error))?
+        let gone = |error| Err(StoreError::new(StoreErrorKind::Transient, "READER_GONE", error));
+        self.health.examine(asked.await.unwrap_or_else(gone))
     }
 }
 

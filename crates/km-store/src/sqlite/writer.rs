@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use km_contract::HealthBoard;
 use km_contract::port::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -19,14 +20,15 @@ type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(super) struct WriterThread {
     work: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    health: HealthBoard,
 }
 
 impl WriterThread {
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, health: HealthBoard) -> io::Result<Self> {
         let (work, waiting) = sync_channel(WORK_MAX);
         let thread =
             Builder::new().name("km-writer".to_owned()).spawn(move || serve(connection, &waiting))?;
-        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)), health })
     }
 
     /// Does `work` in a transaction of its own: committed when it is `Ok`, undone otherwise.
@@ -37,17 +39,19 @@ impl WriterThread {
         self.call(|connection| transact(connection, work)).await
     }
 
-    /// Does `work` on the connection that writes.
+    /// Does `work` on the connection that writes, as long as the store can be trusted.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.health.trusted()?;
         let (reply, answer) = oneshot::channel();
         self.hand_over(Box::new(move |connection| {
             // Whoever asked may have gone; the work stands all the same.
             drop(reply.send(work(connection)));
         }))?;
-        answer.await.map_err(|_| StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"))?
+        let gone = |_| Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"));
+        self.health.examine(answer.await.unwrap_or_else(gone))
     }
 
     fn hand_over(&self, work: Work) -> Result<(), StoreError> {
