@@ -45,6 +45,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Requests that are worked on at the same time.
     pub requests_in_flight_max: usize,
+    /// Bytes of bodies that are held at the same time.
+    pub body_bytes_max: usize,
     /// Requests a second for one key; 0 sets no limit.
     pub requests_per_second: u32,
     /// Requests that one key may send at once.

@@ -308,6 +308,8 @@ pub(crate) enum ShowVerb {
 pub(crate) enum LettersVerb {
     /// List them, the newest first
     List(LetterFilters),
+    /// Count them by state, format and reason
+    Groups(LetterFilters),
     /// Show one with its payload and history
     Show {
         /// The letter

@@ -209,6 +209,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         request_timeout: config.http.request_timeout.0,
         requests_in_flight_max: config.http.requests_in_flight_max.get(),
+        body_bytes_max: config.http.body_bytes_max.bytes(),
         requests_per_second: config.http.requests_per_second,
         request_burst: config.http.request_burst.get(),
     }

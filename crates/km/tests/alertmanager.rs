@@ -5,8 +5,6 @@
 
 mod harness;
 
-use std::path::Path;
-
 use harness::alerting::{Alertmanager, Prometheus};
 use harness::http::{Call, encoded};
 use harness::{Place, Server, free_port, items, until};
@@ -138,6 +136,19 @@ fn many_alerts_of_one_moment_are_as_many_incidents() {
 }
 
 #[test]
+fn an_alert_that_fires_again_later_is_an_incident_of_its_own() {
+    let watched = Watched::new();
+    let alertmanager = watched.alertmanager();
+    alertmanager.fire("Relapse");
+    let first = watched.firing(&alertmanager, "Relapse");
+    alertmanager.resolve("Relapse");
+    watched.assert_once("Relapse", &first);
+    until("it is forgotten", || alertmanager.known("Relapse").is_none().then_some(()));
+    alertmanager.fire("Relapse");
+    assert_ne!(watched.firing(&alertmanager, "Relapse"), first);
+}
+
+#[test]
 fn a_stop_between_firing_and_resolved_changes_nothing() {
     assert_once_across(Signal::TERM);
 }
@@ -225,6 +236,5 @@ fn a_delivery_without_the_key_is_refused_and_keeps_nothing() {
     let stranger = Alertmanager::start(&watched.place, &watched.km_url(), &watched.reader);
     stranger.fire("Foreign");
     until("it was refused", || (stranger.failed_requests() > 0.0).then_some(()));
-    assert!(Path::new(&watched.place.path("km-data")).exists());
     assert!(items(&watched.km().get("/v1/writes")["writes"]).is_empty());
 }

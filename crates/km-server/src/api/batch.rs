@@ -38,7 +38,7 @@ pub(super) async fn write_batch(
     request: Request,
 ) -> Result<Response, Problem> {
     expect_media(request.headers(), &[JSON, NDJSON, "application/jsonl", "application/ndjson"])?;
-    let body = body(request, BATCH_BODY_BYTES_MAX).await?;
+    let body = body(&app.limits, request, BATCH_BODY_BYTES_MAX).await?;
     let (form, items) = json::items(&body)?;
     let tenant = caller.tenant();
     // Joined, not awaited in turn: the writes of a batch wait for the disk together.

@@ -39,7 +39,7 @@ pub(super) async fn set_policy(
     request: Request,
 ) -> Result<Json<Policy>, Problem> {
     caller.principal.must_run_the_installation()?;
-    let wanted: Policy = json(request, BODY_BYTES_MAX).await?;
+    let wanted: Policy = json(&app.limits, request, BODY_BYTES_MAX).await?;
     let policy = match PolicyName::from_name(&wanted.policy) {
         Some(PolicyName::Normal) => WritePolicy::NORMAL,
         Some(PolicyName::Emergency) => WritePolicy::EMERGENCY,

@@ -37,7 +37,7 @@ pub(super) async fn write(
 ) -> Result<Response, Problem> {
     expect_media(request.headers(), &["application/json"])?;
     let header = idempotency_key(request.headers())?;
-    let body = body(request, BODY_BYTES_MAX).await?;
+    let body = body(&app.limits, request, BODY_BYTES_MAX).await?;
     let read = km_intake::json::read(&body)?;
     let id = one_id(header, read.write_id)?;
     let written = app.writer.write(&caller.tenant(), id, read.write, Arrival::Call).await?;

@@ -70,6 +70,7 @@ async fn app(settings: Settings) -> (App, TempDir) {
 const SETTINGS: Settings = Settings {
     request_timeout: Duration::from_secs(30),
     requests_in_flight_max: 1,
+    body_bytes_max: 1 << 20,
     requests_per_second: 0,
     request_burst: 1,
 };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::read_text;
 use crate::cli::{LetterFilters, LettersVerb, RedriveArgs};
-use crate::client::{Answer, Call, Client, LetterBody, LettersBody};
+use crate::client::{Answer, Call, Client, GroupBody, GroupsBody, LetterBody, LettersBody};
 use crate::console::{BOLD, Console, DIM, RESET, safe};
 use crate::failure::{Ending, Failure};
 
@@ -14,6 +14,7 @@ const LETTERS: &str = "/v1/dead-letters";
 pub(super) async fn run(console: Console, client: &Client, verb: &LettersVerb) -> Result<Ending, Failure> {
     match verb {
         LettersVerb::List(filters) => list(console, client, filters).await,
+        LettersVerb::Groups(filters) => groups(console, client, filters).await,
         LettersVerb::Show { id } => show(console, client, id).await,
         LettersVerb::Redrive(args) => redrive(console, client, args).await,
         LettersVerb::Edit { id, payload, format } => {
@@ -66,6 +67,21 @@ fn row(letter: &LetterBody) -> Vec<String> {
         letter.next_try_at.clone().unwrap_or_default(),
         letter.stored_at.clone(),
     ]
+}
+
+async fn groups(console: Console, client: &Client, filters: &LetterFilters) -> Result<Ending, Failure> {
+    let answer = client.ask(filtered(Call::get("/v1/dead-letters:groups"), filters)).await?;
+    if console.json {
+        console.line(String::from_utf8_lossy(&answer.body).trim_end())?;
+        return Ok(Ending::Done);
+    }
+    let row = |group: GroupBody| {
+        vec![group.letters.to_string(), group.state, group.format, safe(&group.code), group.oldest]
+    };
+    let groups = answer.read::<GroupsBody>()?.groups;
+    console
+        .table(&["letters", "state", "format", "reason", "oldest"], groups.into_iter().map(row).collect())?;
+    Ok(Ending::Done)
 }
 
 async fn show(console: Console, client: &Client, id: &str) -> Result<Ending, Failure> {

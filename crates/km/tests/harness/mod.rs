@@ -1,6 +1,6 @@
 //! The real binary, on data directories and ports of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of the harness")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses a part of the harness")]
 
 pub mod alerting;
 pub mod http;
