@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::breaker::Breaker;
-use crate::port::{Committed, Disposition, Ledger, StoreError, StoreErrorKind};
+use crate::port::{Committed, Disposition, Ledger, Store, StoreError, StoreErrorKind};
 use crate::telemetry::Telemetry;
 use crate::{Admitted, HealthBoard, Jitter, QueueLimits, WriteError, WritePolicy};
 
@@ -28,6 +28,7 @@ pub(crate) struct Job {
 
 /// The one task that commits. Nothing cancels it: when its callers are gone it still finishes.
 pub struct Committer {
+    store: &'static str,
     ledger: Arc<dyn Ledger>,
     jobs: mpsc::Receiver<Job>,
     stopped: watch::Receiver<bool>,
@@ -40,19 +41,18 @@ pub struct Committer {
 }
 
 impl Committer {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the writer that shares these parts")]
-    pub(crate) const fn new(
-        ledger: Arc<dyn Ledger>,
+    pub(crate) fn new(
+        store: &Store,
         jobs: mpsc::Receiver<Job>,
         stopped: watch::Receiver<bool>,
         policy: watch::Receiver<WritePolicy>,
-        health: HealthBoard,
         limits: QueueLimits,
         jitter: Arc<Jitter>,
         telemetry: Telemetry,
     ) -> Self {
         let breaker = Breaker::closed();
-        Self { ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker }
+        let (ledger, health) = (store.ledger.clone(), store.health.clone());
+        Self { store: store.name, ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker }
     }
 
     /// Commits until the writer is stopped or gone, and everything that was admitted is answered.
@@ -170,7 +170,7 @@ impl Committer {
         let writes: Vec<Arc<Admitted>> = batch.iter().map(|job| job.admitted.clone()).collect();
         let begun = Instant::now();
         let tried = timeout(limit, self.ledger.commit(&writes)).await;
-        self.telemetry.committed(begun.elapsed());
+        self.telemetry.committed(self.store, begun.elapsed());
         match tried {
             Ok(answers) => answers,
             Err(_) => Err(StoreError::bare(StoreErrorKind::Unknown, "TRY_TIMEOUT")),

@@ -15,6 +15,11 @@ use prometheus_client::registry::Registry;
 use crate::port::StoreErrorKind;
 use crate::{Receipt, WriteError, Written};
 
+/// What the contract leaves alone when it fails.
+const STORE: DependencyLabels = DependencyLabels { dependency: "store" };
+/// Every reason for which a write is not kept.
+const REASONS: [&str; 7] =
+    ["invalid", "conflict", "unstorable", "overloaded", "unavailable", "stopping", "unknown"];
 /// Receipts that are remembered to be checked against the store.
 const SAMPLE_MAX: usize = 1_024;
 
@@ -26,11 +31,11 @@ struct Metrics {
     writes: Family<WriteLabels, Counter>,
     write_seconds: Family<PathLabels, Histogram>,
     batch_writes: Histogram,
-    commit_seconds: Histogram,
+    commit_seconds: Family<StoreLabels, Histogram>,
     retries: Family<ClassLabels, Counter>,
     unknown: Counter,
     refused: Family<ReasonLabels, Counter>,
-    breaker: Gauge,
+    breaker: Family<DependencyLabels, Gauge>,
     dead_letters: Family<LetterLabels, Gauge>,
     dead_letter_oldest_seconds: Gauge,
     redriven: Family<OutcomeLabels, Counter>,
@@ -50,6 +55,16 @@ struct WriteLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PathLabels {
     path: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StoreLabels {
+    store: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DependencyLabels {
+    dependency: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -90,11 +105,11 @@ impl Telemetry {
             writes: Family::default(),
             write_seconds: Family::new_with_constructor(seconds),
             batch_writes: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
-            commit_seconds: seconds(),
+            commit_seconds: Family::new_with_constructor(seconds),
             retries: Family::default(),
             unknown: Counter::default(),
             refused: Family::default(),
-            breaker: Gauge::default(),
+            breaker: Family::default(),
             dead_letters: Family::default(),
             dead_letter_oldest_seconds: Gauge::default(),
             redriven: Family::default(),
@@ -107,6 +122,10 @@ impl Telemetry {
         for kind in StoreErrorKind::ALL {
             drop(metrics.retries.get_or_create(&ClassLabels { class: kind.as_str() }));
         }
+        for reason in REASONS {
+            drop(metrics.refused.get_or_create(&ReasonLabels { reason }));
+        }
+        metrics.breaker.get_or_create(&STORE).set(0);
         let km = registry.sub_registry_with_prefix("km");
         km.register("writes", "Writes answered, by path and outcome", metrics.writes.clone());
         km.register("write_seconds", "Time from intake to answer", metrics.write_seconds.clone());
@@ -177,8 +196,8 @@ impl Telemetry {
         self.0.batch_writes.observe(writes as f64);
     }
 
-    pub(crate) fn committed(&self, took: Duration) {
-        self.0.commit_seconds.observe(took.as_secs_f64());
+    pub(crate) fn committed(&self, store: &'static str, took: Duration) {
+        self.0.commit_seconds.get_or_create(&StoreLabels { store }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn retried(&self, kind: StoreErrorKind) {
@@ -186,7 +205,7 @@ impl Telemetry {
     }
 
     pub(crate) fn breaker(&self, open: bool) {
-        self.0.breaker.set(i64::from(open));
+        self.0.breaker.get_or_create(&STORE).set(i64::from(open));
     }
 
     pub(crate) fn letters(&self, counts: &[crate::port::LetterCount], oldest_seconds: i64) {

@@ -88,16 +88,8 @@ impl Writer {
         let (policy, _) = watch::channel(policy);
         let (stop, stopped) = watch::channel(false);
         let policy = Arc::new(policy);
-        let committer = Committer::new(
-            store.ledger.clone(),
-            waiting,
-            stopped,
-            policy.subscribe(),
-            store.health.clone(),
-            limits,
-            jitter,
-            telemetry.clone(),
-        );
+        let committer =
+            Committer::new(store, waiting, stopped, policy.subscribe(), limits, jitter, telemetry.clone());
         let writer = Self {
             admission,
             ledger: store.ledger.clone(),

@@ -7,6 +7,7 @@ mod harness;
 use std::collections::BTreeMap;
 use std::thread;
 
+use harness::http::Call;
 use harness::{Place, Server, items};
 use serde_json::{Value, json};
 
@@ -62,7 +63,9 @@ fn essence(server: &Tenant) -> String {
 
 fn forget_arrival(entry: &mut Value) {
     let entry = entry.as_object_mut().unwrap();
-    ["entry_id", "revision", "stored_at", "outcome", "changed"].map(|field| entry.remove(field));
+    for field in ["entry_id", "revision", "stored_at", "outcome", "changed"] {
+        entry.remove(field);
+    }
 }
 
 /// A server, called with the key of one tenant.
@@ -79,14 +82,14 @@ impl<'a> Tenant<'a> {
     }
 
     fn write(&self, write: &Value) -> Value {
-        let call = harness::http::Call::post("/v1/writes", write.to_string()).key(&self.key);
+        let call = Call::post("/v1/writes", write.to_string()).key(&self.key);
         let answer = self.server.call(&call);
         assert!(matches!(answer.status, 200 | 201), "{answer:?}");
         answer.json()
     }
 
     fn get(&self, path: &str) -> Value {
-        self.server.call(&harness::http::Call::get(path).key(&self.key)).expect(200)
+        self.server.call(&Call::get(path).key(&self.key)).expect(200)
     }
 }
 

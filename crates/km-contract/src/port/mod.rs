@@ -32,6 +32,8 @@ pub use upkeep::{LinkReport, Measures, Upkeep};
 /// One store, behind every port it serves.
 #[derive(Clone)]
 pub struct Store {
+    /// What it is, in metrics.
+    pub name: &'static str,
     /// Where writes and alerts go.
     pub ledger: Arc<dyn Ledger>,
     /// Where knowledge is read.
@@ -51,10 +53,12 @@ pub struct Store {
 impl Store {
     /// A bundle whose every port is `store`, which tells its failures on `health`.
     pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(
+        name: &'static str,
         store: Arc<S>,
         health: HealthBoard,
     ) -> Self {
         Self {
+            name,
             ledger: store.clone(),
             library: store.clone(),
             letters: store.clone(),

@@ -184,7 +184,7 @@ fn bundle(
     health: HealthBoard,
 ) -> Result<Store, OpenError> {
     let opened = opened.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))?;
-    Ok(Store::new(Arc::new(opened?), health))
+    Ok(Store::new("sqlite", Arc::new(opened?), health))
 }
 
 impl SqliteStore {
