@@ -88,7 +88,7 @@ impl Rig {
         let store = km_store::open(open, clock.clone()).await.expect("a store");
         let mut registry = Registry::default();
         let (writer, committer) = Writer::new(
-            store.ledger.clone(),
+            &store,
             Admission::new(clock),
             WritePolicy::NORMAL,
             QueueLimits::default(),

@@ -118,8 +118,8 @@ impl Client {
         self.flush()
     }
 
-    /// Writes two kilobytes at a time until nothing was kept for `span`, and returns what it was told last.
-    pub(crate) fn fill(&mut self, span: Duration, limit: Duration) -> Result<Problem, Failure> {
+    /// Writes two kilobytes at a time until nothing was kept for `span`.
+    pub(crate) fn fill(&mut self, span: Duration, limit: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut acknowledged_at = Instant::now();
         while begun.elapsed() < limit {
@@ -132,8 +132,7 @@ impl Client {
                 }
                 Tried::Answered(Answer::Declined(problem)) => {
                     must_say_full(&problem)?;
-                    self.flush()?;
-                    return Ok(problem);
+                    return self.flush();
                 }
                 other => return Err(unwanted(&draft, &other)),
             }

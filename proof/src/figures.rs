@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) problems: BTreeMap<String, u64>,
     /// What acknowledgements were worth where the data lay.
     pub(crate) durability: Option<String>,
+    /// How long after there was room again all clients were served, at worst.
+    pub(crate) resumed_within: Option<Duration>,
     pub(crate) took: Duration,
     pub(crate) failed: bool,
 }
@@ -67,7 +69,8 @@ impl Figures {
             "unknown": unknown, "resolved": resolved, "refused": refused, "replayed": replayed,
             "lost": self.lost, "duplicated": self.duplicated, "checks": self.checks, "faults": self.faults,
             "problems": self.problems,
-            "durability": self.durability, "seconds": self.took.as_secs_f64(), "passed": !self.failed,
+            "durability": self.durability,
+            "resumed_within_seconds": self.resumed_within.map(|time| time.as_secs_f64()), "seconds": self.took.as_secs_f64(), "passed": !self.failed,
         })
     }
 
@@ -101,7 +104,8 @@ impl Figures {
         let checks = format!("{} checks", self.checks);
         let problems = self.problems.iter().map(|(code, count)| format!("{count} {code}"));
         let durability = self.durability.iter().map(|class| format!("durability {class}"));
-        faults.chain([checks]).chain(problems).chain(durability).collect::<Vec<_>>().join(", ")
+        let resumed = self.resumed_within.iter().map(|time| format!("resumed within {time:.1?}"));
+        faults.chain([checks]).chain(problems).chain(durability).chain(resumed).collect::<Vec<_>>().join(", ")
     }
 }
 

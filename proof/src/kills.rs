@@ -9,7 +9,7 @@ use std::thread::sleep;
 
 use serde::Deserialize;
 
-use crate::client::{Client, Phase};
+use crate::client::Client;
 use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::figures::Figures;
@@ -85,8 +85,8 @@ impl Trial for Kills {
         self.rig.check(figures)
     }
 
-    fn rig(&self) -> &Rig {
-        &self.rig
+    fn rig(&mut self) -> &mut Rig {
+        &mut self.rig
     }
 
     fn into_rig(self) -> Rig {
@@ -170,17 +170,13 @@ impl Kills {
                 import.kill()?;
                 sleep(later);
             }
-            end(server, phase)?;
+            phase.doom();
+            server.kill()?;
             import.ended()
         })?;
         self.importer.note_end(ended.code == Some(0))?;
         self.rig.gather()
     }
-}
-
-fn end(server: Server, phase: &Phase) -> Result<(), Failure> {
-    phase.doom();
-    server.kill()
 }
 
 /// Imports files through the server, again and again until one has come to its end.

@@ -45,38 +45,27 @@ fn is_open(way: &[&str], place: &Path) -> bool {
 #[derive(Debug)]
 pub(crate) struct SmallDisk {
     at: PathBuf,
-    mebibytes: u64,
 }
 
 impl SmallDisk {
     /// Mounts one of `mebibytes` at a directory that is made.
     pub(crate) fn mount(at: PathBuf, mebibytes: u64) -> Result<Self, Failure> {
         std::fs::create_dir(&at).map_err(Failure::file(&at))?;
-        mount(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "km-proof"], &at)?;
-        Ok(Self { at, mebibytes })
-    }
-
-    /// Makes it larger while it is in use.
-    pub(crate) fn grow(&mut self, mebibytes: u64) -> Result<(), Failure> {
-        self.mebibytes += mebibytes;
-        mount(&["-o", &format!("remount,size={}m", self.mebibytes)], &self.at)
+        let size = format!("size={mebibytes}m");
+        let tried = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "km-proof"]).arg(&at).output();
+        let tried = tried.map_err(Failure::because("could not run `mount`"))?;
+        match tried.status.success() {
+            true => Ok(Self { at }),
+            false => {
+                let said = String::from_utf8_lossy(&tried.stderr).into_owned();
+                Err(Failure::hindered(format!("{NEEDED}. `mount` said: {}", said.trim())))
+            }
+        }
     }
 
     /// A path on it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.at.join(name)
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) -> Result<(), Failure> {
-    let tried = Command::new("mount").args(arguments).arg(at).output();
-    let tried = tried.map_err(Failure::because("could not run `mount`"))?;
-    match tried.status.success() {
-        true => Ok(()),
-        false => {
-            let said = String::from_utf8_lossy(&tried.stderr).into_owned();
-            Err(Failure::hindered(format!("{NEEDED}. `mount` said: {}", said.trim())))
-        }
     }
 }
 

@@ -57,8 +57,8 @@ impl Trial for Restores {
         self.rig.check(figures)
     }
 
-    fn rig(&self) -> &Rig {
-        &self.rig
+    fn rig(&mut self) -> &mut Rig {
+        &mut self.rig
     }
 
     fn into_rig(self) -> Rig {

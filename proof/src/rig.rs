@@ -94,8 +94,9 @@ impl Rig {
                 self.clients.iter_mut().map(|client| scope.spawn(move || client.write_on(phase))).collect();
             let done = fault(phase);
             phase.end();
-            calls.into_iter().try_for_each(join)?;
-            done
+            // What befell the server says more than what clients saw of it.
+            let joined = calls.into_iter().try_for_each(join);
+            done.and_then(|done| joined.map(|()| done))
         });
         self.gather()?;
         done
@@ -144,17 +145,11 @@ impl Rig {
         self.history.receipts().try_for_each(|receipt| read_back(&mut caller, receipt))
     }
 
-    /// Writes every receipt that was given into a file, as `km verify` reads it.
-    pub(crate) fn receipts_file(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.path(name);
-        write_receipts(&path, self.history.receipts())?;
-        Ok(path)
-    }
-
     /// Both checkers, on the data directory as it is now.
     pub(crate) fn check(&mut self, figures: &mut Figures) -> Result<(), Failure> {
         self.together(Client::flush)?;
-        let receipts = self.receipts_file("receipts.jsonl")?;
+        let receipts = self.path("receipts.jsonl");
+        write_receipts(&receipts, self.history.receipts())?;
         let verdict = self.km.verify(&self.data, &receipts, &self.log)?;
         let kept = Kept::read(&self.data)?;
         let findings = check(&self.history, &kept);

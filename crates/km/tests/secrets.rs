@@ -4,16 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
 mod harness;
-#[path = "harness/zoo.rs"]
-mod zoo;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use harness::http::{Call, encoded};
-use harness::{Place, Server, items};
+use harness::zoo::{Secret, zoo};
+use harness::{Place, Server};
 use serde_json::{Value, json};
-use zoo::{Secret, zoo};
 
 /// A server that logs all that it ever logs.
 fn talkative(place: &Place) -> Server {
@@ -28,16 +26,17 @@ fn assert_nothing_leaks(place: &Place, server: Server) {
     let files = files_below(place.directory.path());
     assert!(files.iter().any(|file| file.ends_with("km.db")), "{files:?}");
     for file in files {
-        let bytes = fs::read(&file).unwrap().to_ascii_lowercase();
+        let text = text_of(&file).to_ascii_lowercase();
         for secret in zoo() {
-            let leaked = secret.traces().iter().any(|trace| holds(&bytes, trace.as_bytes()));
+            let leaked = secret.traces().iter().any(|trace| text.contains(trace));
             assert!(!leaked, "{} holds the {} of `{}`", file.display(), secret.kind, secret.sentence);
         }
     }
 }
 
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+/// Whatever of a file is text.
+fn text_of(file: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -71,10 +70,7 @@ fn unreadable(server: &Server, body: &str) -> String {
 fn the_search_for_leaks_finds_what_is_there() {
     for secret in zoo() {
         let sentence = secret.sentence.to_ascii_lowercase();
-        assert!(
-            secret.traces().iter().all(|trace| holds(sentence.as_bytes(), trace.as_bytes())),
-            "{sentence}"
-        );
+        assert!(secret.traces().iter().all(|trace| sentence.contains(trace)), "{sentence}");
     }
 }
 
@@ -108,6 +104,16 @@ fn what_a_secret_name_holds_in_metadata_is_taken_out_whatever_it_is() {
     assert_taken_out(|server, incident, secret| {
         let named = json!({"db_password": secret.text, "deep": {"api_key": secret.text}});
         assert!(kept(server, incident, "metadata", named).contains("[redacted:credential:"));
+    });
+}
+
+#[test]
+fn a_kubeconfig_loses_its_secrets_in_every_notation() {
+    assert_taken_out(|server, incident, secret| {
+        let notations = ["token: X", "token: \"X\"", "client-key-data: 'X'", "{\"token\": \"X\"}"];
+        for notation in notations.into_iter().filter(|_| secret.kind == "kubeconfig") {
+            kept(server, incident, "content", notation.replace('X', &secret.text).into());
+        }
     });
 }
 
@@ -230,17 +236,6 @@ fn the_reason_of_a_discard_loses_its_secrets() {
 }
 
 #[test]
-fn a_secret_is_not_found_by_searching_for_it() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    for (secret, nth) in zoo().iter().zip(0..) {
-        kept(&server, &format!("INC-{nth}"), "content", secret.sentence.as_str().into());
-        let hits = server.get(&format!("/v1/search?q={}", encoded(&secret.traces()[1])));
-        assert!(items(&hits["hits"]).is_empty(), "{}: {hits:#}", secret.sentence);
-    }
-}
-
-#[test]
 fn a_key_of_km_is_kept_nowhere() {
     let place = Place::new();
     let key = place.key(&["admin"]);
@@ -249,8 +244,8 @@ fn a_key_of_km_is_kept_nowhere() {
     kept(&server, "INC-1", "content", json!(format!("the keys are {key} and {}", made["key"])));
     assert!(server.stop().success());
     for file in files_below(place.directory.path()) {
-        let bytes = fs::read(&file).unwrap();
-        let leaked = [key.as_str(), made["key"].as_str().unwrap()].map(|key| holds(&bytes, key.as_bytes()));
+        let text = text_of(&file);
+        let leaked = [key.as_str(), made["key"].as_str().unwrap()].map(|key| text.contains(key));
         assert_eq!(leaked, [false, false], "{}", file.display());
     }
 }

@@ -5,6 +5,7 @@
 pub mod alerting;
 pub mod http;
 mod server;
+pub mod zoo;
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ pub fn zoo() -> Vec<Secret> {
         secret("gcp", "{} is the maps key", &["AI", "zaSyZoo1234567890abcdefghijklmnopqrs", "t"]),
         secret("azure", "AccountKey={};Endpoint=x", &["Zm9vem9vYXp1cmVmb29iYXJm", "b29iYXJmb29iYXJmb28x"]),
         secret("github", "cloned with {}", &["gh", "p_", "zoo3456789abcdefghijklmnopqrstuvwxyzAB"]),
-        secret("gitlab", "cloned with {}", &["glp", "at-", "zooefghij0123456789"]),
+        secret("gitlab", "cloned with {}", &["glp", "at-", "zooefghijk0123456789"]),
         secret("slack", "posted with {}", &["xo", "xb-", "776655443322-zooABCDEF"]),
         secret("slack", "https://hooks.slack.com/{}", &["serv", "ices/T000/B000/zooXXXXXXXXXXXXXXXXXXXXX"]),
         secret("chat", "https://discord.com/api/webhooks/{}", &["99887766", "5/zooefghijklmnop_QRS"]),
@@ -57,11 +57,10 @@ impl Secret {
         text[at..=end].to_owned()
     }
 
-    /// What would give it away: itself, and the one piece of it that is a word of its own, in any case.
+    /// What would give it away in any case: itself, and the piece of it that an index would take as a word.
     pub fn traces(&self) -> [String; 2] {
-        let words = self.text.split(|c: char| !c.is_ascii_alphanumeric());
-        let word =
-            words.filter(|word| word.to_ascii_lowercase().contains("zoo")).max_by_key(|word| word.len());
-        [self.text.to_ascii_lowercase(), word.unwrap_or(&self.text).to_ascii_lowercase()]
+        let mut words = self.text.split(|c: char| !c.is_ascii_alphanumeric());
+        let word = words.find(|word| word.len() >= 8 && word.to_ascii_lowercase().contains("zoo"));
+        [self.text.as_str(), word.unwrap_or(&self.text)].map(str::to_ascii_lowercase)
     }
 }
