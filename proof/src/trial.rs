@@ -103,7 +103,9 @@ fn with_losses(failure: Failure, rig: &mut Rig, figures: &mut Figures) -> Failur
     match failure {
         Failure::Broken(mut findings) if figures.lost + figures.duplicated == 0 => {
             if let Err(Failure::Broken(more)) = rig.check(figures) {
-                findings.extend(more.into_iter().map(|finding| format!("afterwards: {finding}")));
+                let new = more.into_iter().filter(|finding| !findings.contains(finding));
+                let new: Vec<String> = new.map(|finding| format!("afterwards: {finding}")).collect();
+                findings.extend(new);
             }
             Failure::Broken(findings)
         }

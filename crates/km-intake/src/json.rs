@@ -2,7 +2,7 @@
 
 use km_model::limits::{BATCH_WRITES_MAX, BODY_BYTES_MAX};
 use km_model::{Violation, Write, WriteDocument, WriteId};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, IgnoredAny, Unexpected};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -51,12 +51,15 @@ pub fn read(body: &[u8]) -> Result<Request, InvalidJson> {
     from_document(read_as(body)?).map_err(InvalidJson::Violations)
 }
 
-/// Reads any JSON body by its shape.
+/// Reads a JSON object by its shape.
 ///
 /// # Errors
 /// [`InvalidJson::Syntax`] or [`InvalidJson::Shape`], which names the field.
 pub fn read_as<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidJson> {
     let body = without_bom(body);
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(no_object(body));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(shape)?;
     deserializer.end().map_err(|source| InvalidJson::Syntax { source })?;
@@ -80,6 +83,18 @@ pub fn from_document(mut document: WriteDocument) -> Result<Request, Vec<Violati
     }
 }
 
+/// Serde would take a list for the fields of an object, in the order of their names.
+fn no_object(body: &[u8]) -> InvalidJson {
+    let expected = "a JSON object with named fields";
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => {
+            let source = serde_json::Error::invalid_type(Unexpected::Seq, &expected);
+            InvalidJson::Shape { field: ".".to_owned(), source }
+        }
+        Err(source) => InvalidJson::Syntax { source },
+    }
+}
+
 /// A syntax error says where it is; any other says in which field, as far as it is known.
 fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> InvalidJson {
     let field = error.path().to_string();
@@ -87,14 +102,14 @@ fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> InvalidJson {
     if !source.is_data() {
         return InvalidJson::Syntax { source };
     }
-    let field = if field == "." { unknown_field(&source).unwrap_or(field) } else { field };
+    let field = if field == "." { named_field(&source).unwrap_or(field) } else { field };
     InvalidJson::Shape { field, source }
 }
 
-/// The name of a field that does not exist, which the path does not carry.
-fn unknown_field(error: &serde_json::Error) -> Option<String> {
+/// The name of a field that does not exist or stands twice, which the path does not carry.
+fn named_field(error: &serde_json::Error) -> Option<String> {
     let text = error.to_string();
-    let name = text.strip_prefix("unknown field `")?;
+    let name = ["unknown field `", "duplicate field `"].iter().find_map(|words| text.strip_prefix(words))?;
     Some(name.split('`').next()?.to_owned())
 }
 
@@ -174,7 +189,9 @@ mod tests {
             (r#"{"path":"incident_resolve","incident_id":"I","tags":["a",1]}"#, "tags[1]"),
             (r#"{"path":"incident_resolve","incident_id":"I","title":"t","write_id":"a b"}"#, "write_id"),
             (r#"{"path":"x","title":"t"}"#, "path"),
-            ("[]", "path"),
+            (r#"{"path":"incident_resolve","path":"x"}"#, "path"),
+            ("[]", "."),
+            ("[", "syntax"),
         ];
         for (body, field) in cases {
             assert_eq!(field_of(body), field, "{body}");

@@ -79,7 +79,7 @@ impl Parts {
 
 /// Every call of the server.
 ///
-/// Health and metrics stand outside the bound on requests under way: they answer when nothing else does.
+/// Documents, health and metrics stand outside the bound on requests under way: they answer when nothing else does.
 pub fn router(services: Services, settings: Settings) -> Router {
     let Services { writer, intake, letters, store, reconcilers, clock, entropy, registry, version } =
         services;
@@ -99,6 +99,7 @@ pub fn router(services: Services, settings: Settings) -> Router {
     let calls = api::router().layer(from_fn_with_state(app.clone(), guard::bounded));
     Router::new()
         .merge(calls)
+        .merge(api::documents())
         .merge(health::router())
         .merge(metrics::router())
         .fallback(guard::no_such_call)

@@ -183,7 +183,7 @@ impl From<InvalidJson> for Problem {
             InvalidJson::TooLong { .. } => Self::too_large(km_model::limits::BODY_BYTES_MAX),
             InvalidJson::Syntax { source } => Self::new(Code::InvalidJson, source.to_string()),
             InvalidJson::Shape { field, source } => {
-                let detail = format!("{field}: {source}");
+                let detail = format!("`{field}` is not as expected");
                 Self::new(Code::WrongShape, detail).with_error(field, source.to_string())
             }
             InvalidJson::Violations(violations) => Self::from(violations),
@@ -226,8 +226,12 @@ impl From<WriteError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        let code = unavailable(&error);
+        if code == Code::BadCursor {
+            return Self::new(code, "the cursor cannot be read");
+        }
         tracing::warn!(error = &error as &dyn std::error::Error, "a call to the store failed");
-        Self::new(unavailable(&error), error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

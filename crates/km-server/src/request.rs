@@ -161,10 +161,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(pairs) = pairs.map_err(|_| Problem::new(Code::BadFilter, "the query cannot be read"))?;
-        match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            Some((name, _)) => Err(Problem::parameter(name, "holds the control character U+0000")),
-            None => Ok(Self(pairs)),
+        // What is not UTF-8 was replaced when it was decoded, and would look for something else.
+        for (name, value) in &pairs {
+            if [name, value].iter().any(|text| text.contains(['\0', char::REPLACEMENT_CHARACTER])) {
+                return Err(Problem::parameter(name, "is not text, or holds the control character U+0000"));
+            }
         }
+        Ok(Self(pairs))
     }
 }
 

@@ -321,6 +321,14 @@ pub(crate) struct GroupsBody {
     pub(crate) groups: Vec<GroupBody>,
 }
 
+/// A bulk redrive.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RedriveBody {
+    pub(crate) id: String,
+    pub(crate) state: String,
+}
+
 /// Why a letter was not applied.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -1,11 +1,12 @@
 //! `km verify`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use km_contract::verify::{KeptReceipt, Verdict, verify, verify_receipts};
 use km_model::TenantId;
+use serde::Deserialize;
 
 use crate::cli::VerifyArgs;
 use crate::console::{Console, GREEN, RED, RESET, safe};
@@ -13,10 +14,7 @@ use crate::context::Context;
 use crate::failure::{Ending, Failure};
 
 pub(super) async fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Failure> {
-    if context.global.url.is_some() {
-        let reason = "verify reads the files themselves: name the data directory with --data";
-        return Err(Failure::Usage(reason.to_owned()));
-    }
+    context.must_name_data("verify")?;
     let tenant = TenantId::parse(args.tenant.as_str()).map_err(|error| Failure::Usage(error.to_string()))?;
     let store = km_store::inspect(&context.data(), crate::runtime::clock()).await?;
     let mut verdict = verify(store.audit.as_ref()).await?;
@@ -29,34 +27,27 @@ pub(super) async fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, 
     Ok(if verdict.is_sound() { Ending::Done } else { Ending::Findings })
 }
 
-/// Receipts, one JSON object a line; an answer of the API with a `receipt` member is taken too.
+/// A receipt, or an answer of the API that holds one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Answer { receipt: KeptReceipt },
+    Receipt(KeptReceipt),
+}
+
+/// Receipts, one JSON object after another; white space between them is not needed.
 fn read_receipts(file: &Path) -> Result<Vec<KeptReceipt>, Failure> {
-    let reader: Box<dyn BufRead> = if file == Path::new("-") {
+    let reader: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(BufReader::new(File::open(file).map_err(Failure::file(file))?))
+        Box::new(File::open(file).map_err(Failure::file(file))?)
     };
-    let mut receipts = Vec::new();
-    for (number, line) in (1..).zip(reader.lines()) {
-        let line = line.map_err(Failure::file(file))?;
-        if !line.trim().is_empty() {
-            receipts.push(read_receipt(&line).ok_or_else(|| unreadable(file, number))?);
-        }
-    }
-    Ok(receipts)
-}
-
-fn read_receipt(line: &str) -> Option<KeptReceipt> {
-    #[derive(serde::Deserialize)]
-    struct Answered {
-        receipt: KeptReceipt,
-    }
-    let bare = serde_json::from_str(line).ok();
-    bare.or_else(|| serde_json::from_str::<Answered>(line).ok().map(|answered| answered.receipt))
-}
-
-fn unreadable(file: &Path, number: usize) -> Failure {
-    Failure::Usage(format!("{}, line {number}: not a receipt", file.display()))
+    let kept = serde_json::Deserializer::from_reader(BufReader::new(reader)).into_iter();
+    let receipt = |kept: serde_json::Result<Kept>| match kept {
+        Ok(Kept::Answer { receipt } | Kept::Receipt(receipt)) => Ok(receipt),
+        Err(error) => Err(Failure::Usage(format!("{}: not a receipt: {error}", file.display()))),
+    };
+    kept.map(receipt).collect()
 }
 
 fn say(console: Console, verdict: &Verdict) -> Result<(), Failure> {

@@ -3,16 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use km_model::limits::{
     CONTENT_BYTES_MAX, FUTURE_SECONDS_MAX, ID_BYTES_MAX, LABEL_NAME_BYTES_MAX, LABEL_VALUE_BYTES_MAX,
-    LABELS_MAX, METADATA_BYTES_MAX, NESTING_MAX, SOURCE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TITLE_BYTES_MAX,
-    WRITE_ID_BYTES_MAX,
+    LABELS_MAX, NESTING_MAX, SOURCE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TITLE_BYTES_MAX, WRITE_ID_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
 use super::harness::http::Call;
 use super::{Case, case};
-
-/// What one entry of `metadata` costs beside the letters of its name and text.
-const METADATA_BYTES_OF_ONE: usize = 7;
 
 /// A write that is taken, with these fields instead of its own; `null` takes one away.
 pub(crate) fn write_with(changes: Value) -> Value {
@@ -144,9 +140,6 @@ pub(crate) fn limits() -> Vec<Limit> {
             write_with(json!({"source": {"service": x(n)}}))
         }),
         limit("source.url", SOURCE_BYTES_MAX, "KM0005", |n| write_with(json!({"source": {"url": x(n)}}))),
-        limit("metadata", METADATA_BYTES_MAX, "KM0005", |n| {
-            write_with(json!({"metadata": {"a": x(n - METADATA_BYTES_OF_ONE)}}))
-        }),
         limit("metadata", NESTING_MAX, "KM0007", |n| write_with(json!({"metadata": nested(n)}))),
         limit("metadata", NESTING_MAX, "KM0007", |n| write_with(json!({"metadata": {"a": lists(n - 1)}}))),
         limit("occurred_at", FUTURE_SECONDS_MAX.unsigned_abs() as usize, "KM0013", |n| {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::process::{Child, Command, Stdio};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -112,6 +112,12 @@ impl Alertmanager {
 
     pub fn fire(&self, name: &str) {
         self.tell(&json!([{"labels": labels(name), "annotations": {"summary": format!("{name} fires")}}]));
+    }
+
+    /// As [`Alertmanager::fire`], of an alert that fires for some seconds already.
+    pub fn fire_since(&self, name: &str, seconds: i64) {
+        let starts_at = Timestamp::now() - SignedDuration::from_secs(seconds);
+        self.tell(&json!([{"labels": labels(name), "startsAt": starts_at.to_string()}]));
     }
 
     /// The labels say which alert is over.
