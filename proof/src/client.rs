@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Answer, Problem, Receipt, said};
+use crate::answer::{Answer, Problem, Receipt, json, said};
 use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::http::{Call, Caller, Reply};
 use crate::log::{Line, Log, LogReader};
-use crate::work::{Author, Draft};
+use crate::work::{Author, Draft, Landmark};
 
 /// Acknowledged writes that a client remembers, to send them again.
 const REMEMBERED_MAX: usize = 64;
+/// Words that a client remembers, to search for them.
+const LANDMARKS_MAX: usize = 16;
 /// A running server takes a write by then, whatever was in its way.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries of a write that was not kept.
@@ -57,6 +59,8 @@ pub(crate) struct Client {
     author: Author,
     /// Acknowledged not long ago.
     remembered: Vec<(Draft, Receipt)>,
+    /// Acknowledged writes that a search must find.
+    landmarks: Vec<Landmark>,
     /// Sent, and nobody knows.
     unknown: Vec<Draft>,
     /// Not kept, and not given up.
@@ -87,6 +91,7 @@ impl Client {
             author: Author::new(name, dice.clone()),
             dice,
             remembered: Vec::new(),
+            landmarks: Vec::new(),
             unknown: Vec::new(),
             not_kept: Vec::new(),
         })
@@ -207,6 +212,26 @@ impl Client {
         Ok(())
     }
 
+    /// Writes something that no other write says, and searches for it: an answer holds all that was
+    /// acknowledged before the question.
+    pub(crate) fn write_and_find(&mut self) -> Result<(), Failure> {
+        let landmark = self.author.landmark();
+        self.insist(&landmark.draft)?;
+        self.keep_landmark(landmark.clone());
+        find(&mut self.caller, &landmark)
+    }
+
+    /// Searches for something that was acknowledged before.
+    pub(crate) fn find_again(&mut self) -> Result<(), Failure> {
+        match self.landmarks.is_empty() {
+            true => Ok(()),
+            false => {
+                let landmark = self.landmarks[self.dice.place(self.landmarks.len())].clone();
+                find(&mut self.caller, &landmark)
+            }
+        }
+    }
+
     /// One more write, an earlier one again, or one that has to be refused.
     fn step(&mut self) -> Result<Tried, Failure> {
         let (chance, any) = (self.dice.below(100), !self.remembered.is_empty());
@@ -214,7 +239,8 @@ impl Client {
             0..=7 if any => self.repeat(),
             8..=10 if any => self.contradict(),
             11..=13 => self.break_a_rule(),
-            14..=30 if !self.not_kept.is_empty() => {
+            14..=16 => self.set_a_landmark(),
+            17..=30 if !self.not_kept.is_empty() => {
                 let draft = self.not_kept.swap_remove(self.dice.place(self.not_kept.len()));
                 self.send_valid(&draft)
             }
@@ -270,6 +296,22 @@ impl Client {
             Tried::Answered(Answer::Acknowledged { .. }) => Err(unwanted(&draft, &told)),
             told => Ok(told),
         }
+    }
+
+    fn set_a_landmark(&mut self) -> Result<Tried, Failure> {
+        let landmark = self.author.landmark();
+        let told = self.send_valid(&landmark.draft)?;
+        if matches!(told, Tried::Answered(Answer::Acknowledged { .. })) {
+            self.keep_landmark(landmark);
+        }
+        Ok(told)
+    }
+
+    fn keep_landmark(&mut self, landmark: Landmark) {
+        if self.landmarks.len() == LANDMARKS_MAX {
+            self.landmarks.swap_remove(self.dice.place(LANDMARKS_MAX));
+        }
+        self.landmarks.push(landmark);
     }
 
     /// Sends a write: noted before, and what it was told noted after.
@@ -330,6 +372,7 @@ impl Client {
     /// is gone.
     pub(crate) fn doubt(&mut self, drafts: Vec<Draft>) {
         self.remembered.clear();
+        self.landmarks.clear();
         self.not_kept.clear();
         self.unknown = drafts;
     }
@@ -348,6 +391,27 @@ pub(crate) fn read_back(caller: &mut Caller, receipt: &Receipt) -> Result<(), Fa
     match body {
         Some(body) if body.state == "applied" && body.receipt == *receipt => Ok(()),
         Some(_) | None => Err(Failure::broken(format!("{receipt:?} was given, and now: {}", said(&reply)))),
+    }
+}
+
+/// Searches for the word of an acknowledged write.
+fn find(caller: &mut Caller, landmark: &Landmark) -> Result<(), Failure> {
+    let target = format!("/v1/search?q={}&limit=5", landmark.word);
+    let reply = caller.call(Call::get(&target));
+    let reply = reply.map_err(|error| Failure::broken(format!("{target}: {error}")))?;
+    let found = json(&reply).map_err(Failure::broken)?;
+    let hits = found["hits"].as_array().map_or(&[][..], Vec::as_slice);
+    let title = landmark.draft.document.title.as_deref();
+    match hits.iter().any(|hit| hit["entry"]["title"].as_str() == title) {
+        true => Ok(()),
+        false => {
+            let id = &landmark.draft.write_id;
+            Err(Failure::broken(format!(
+                "a search does not find {id} by `{}`: {}",
+                landmark.word,
+                said(&reply)
+            )))
+        }
     }
 }
 

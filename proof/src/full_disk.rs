@@ -54,6 +54,7 @@ impl Trial for FullDisk {
 
     fn cycle(&mut self, _nth: u64, figures: &mut Figures) -> Result<(), Failure> {
         let mut server = self.rig.serve()?;
+        self.rig.together(Client::write_and_find)?;
         self.rig.together(|client| client.fill(FULL_FOR, FILL_MAX))?;
         figures.fault("full disks");
         server.must_run()?;
@@ -88,7 +89,7 @@ impl Trial for FullDisk {
 
 impl FullDisk {
     /// Everything that was acknowledged is there, nothing that was not is, and questions are answered.
-    fn look_while_full(&self, server: &Server) -> Result<(), Failure> {
+    fn look_while_full(&mut self, server: &Server) -> Result<(), Failure> {
         let mut caller = Caller::new(server.address);
         let ready = ask(&mut caller, "/readyz")?;
         if ready.status != 503 {
@@ -98,6 +99,7 @@ impl FullDisk {
         self.rig.history.not_kept().try_for_each(|id| read_nothing_back(&mut caller, id))?;
         must_list(&mut caller, "/v1/entries?limit=5", "entries")?;
         must_list(&mut caller, "/v1/search?q=certificate&limit=5", "hits")?;
+        self.rig.together(Client::find_again)?;
         let chain = ask(&mut caller, "/v1/incidents/INC-1-1")?;
         json(&chain).map(drop).map_err(Failure::broken)
     }

@@ -108,7 +108,10 @@ impl Kills {
     fn catch_up(&mut self, server: &Server) -> Result<(), Failure> {
         self.importer.finish(&self.rig, server)?;
         self.rig.resolve()?;
-        self.rig.together(|client| client.read_back(READ_BACK))
+        self.rig.together(|client| {
+            client.read_back(READ_BACK)?;
+            client.find_again()
+        })
     }
 
     fn kill_at_start(&mut self, figures: &mut Figures) -> Result<(), Failure> {

@@ -30,6 +30,18 @@ const PAGE_MAX: usize = 1_000;
 /// How long a redrive works in one round, and how often it does.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// Share of the limit from which on an operator should look.
+const NEAR_LIMIT: f64 = 0.7;
+
+/// The bounds on the dead letters that wait for a decision. At one of them no more are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LetterLimits {
+    /// Most letters.
+    pub count_max: u64,
+    /// Most bytes of payload.
+    pub bytes_max: u64,
+}
+
 /// Where dead letters are decided and tried again. Cheap to clone.
 #[derive(Clone)]
 pub struct LetterOffice {
@@ -38,7 +50,9 @@ pub struct LetterOffice {
     clock: Arc<dyn Clock>,
     jitter: Arc<Jitter>,
     telemetry: Telemetry,
+    limits: LetterLimits,
     redriving: Arc<AtomicBool>,
+    near_limit: Arc<AtomicBool>,
 }
 
 /// Why a decision about letters was not carried out.
@@ -72,8 +86,10 @@ impl LetterOffice {
         clock: Arc<dyn Clock>,
         jitter: Arc<Jitter>,
         telemetry: Telemetry,
+        limits: LetterLimits,
     ) -> Self {
-        Self { letters, intake, clock, jitter, telemetry, redriving: Arc::default() }
+        let (redriving, near_limit) = (Arc::default(), Arc::default());
+        Self { letters, intake, clock, jitter, telemetry, limits, redriving, near_limit }
     }
 
     /// Replaces what would be applied, and makes the letter pending. The original stays.
@@ -317,16 +333,31 @@ impl LetterOffice {
         }
     }
 
+    /// Counts the letters that wait, and says when they come near their limit.
     async fn report(&self) -> Result<(), LetterError> {
         let counts = self.letters.letter_counts().await?;
         let open = counts.iter().filter(|c| matches!(c.state, LetterState::Pending | LetterState::Parked));
-        let oldest = open.map(|count| count.oldest).min();
+        let oldest = open.clone().map(|count| count.oldest).min();
         let age = oldest.map_or(0, |oldest| self.clock.now().seconds_since(oldest).max(0));
-        self.telemetry.letters(&counts, age);
-        if age > 7 * 24 * 3_600 {
-            warn!(age_seconds = age, "a dead letter waits for a decision");
+        let (letters, bytes) =
+            open.fold((0, 0), |(letters, bytes), count| (letters + count.letters, bytes + count.bytes));
+        let full = self.limits.share(letters, bytes);
+        self.telemetry.letters(&counts, age, full);
+        let near = full >= NEAR_LIMIT;
+        if near && !self.near_limit.swap(near, Ordering::Relaxed) {
+            warn!(letters, bytes, "dead letters come near their limit, at which no more are kept");
         }
+        self.near_limit.store(near, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+impl LetterLimits {
+    /// How much of the limit that is nearer is used up.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    fn share(self, letters: u64, bytes: u64) -> f64 {
+        let of = |used: u64, max: u64| used as f64 / max.max(1) as f64;
+        of(letters, self.count_max).max(of(bytes, self.bytes_max))
     }
 }
 

@@ -28,7 +28,7 @@ pub use clock::{Clock, Jitter};
 pub use committer::Committer;
 pub use health::{Health, HealthBoard};
 pub use intake::{Delivered, Delivery, Intake, Readers, Unreadable};
-pub use letters::{LetterError, LetterOffice};
+pub use letters::{LetterError, LetterLimits, LetterOffice};
 pub use policy::{PolicyName, QueueLimits, WritePolicy};
 pub use receipt::{Receipt, Written};
 pub use redact::redact;

@@ -1,6 +1,7 @@
 //! Every metric of the contract, by name.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ struct Metrics {
     refused: Family<ReasonLabels, Counter>,
     breaker: Family<DependencyLabels, Gauge>,
     dead_letters: Family<LetterLabels, Gauge>,
+    dead_letters_limit_ratio: Gauge<f64, AtomicU64>,
     dead_letter_oldest_seconds: Gauge,
     redriven: Family<OutcomeLabels, Counter>,
     links_without_incident: Gauge,
@@ -111,6 +113,7 @@ impl Telemetry {
             refused: Family::default(),
             breaker: Family::default(),
             dead_letters: Family::default(),
+            dead_letters_limit_ratio: Gauge::default(),
             dead_letter_oldest_seconds: Gauge::default(),
             redriven: Family::default(),
             links_without_incident: Gauge::default(),
@@ -140,6 +143,8 @@ impl Telemetry {
         km.register("refused", "Writes that were not kept, by reason", metrics.refused.clone());
         km.register("breaker_state", "1 while the store is left alone", metrics.breaker.clone());
         km.register("dead_letters", "Dead letters by state and class", metrics.dead_letters.clone());
+        let full = metrics.dead_letters_limit_ratio.clone();
+        km.register("dead_letters_limit_ratio", "Share of the limit on dead letters that is used up", full);
         let oldest = metrics.dead_letter_oldest_seconds.clone();
         km.register("dead_letter_oldest_seconds", "Age of the oldest undecided dead letter", oldest);
         km.register("redriven", "Dead letters tried again, by outcome", metrics.redriven.clone());
@@ -208,7 +213,8 @@ impl Telemetry {
         self.0.breaker.get_or_create(&STORE).set(i64::from(open));
     }
 
-    pub(crate) fn letters(&self, counts: &[crate::port::LetterCount], oldest_seconds: i64) {
+    pub(crate) fn letters(&self, counts: &[crate::port::LetterCount], oldest_seconds: i64, full: f64) {
+        self.0.dead_letters_limit_ratio.set(full);
         self.0.dead_letters.clear();
         for count in counts {
             let labels = LetterLabels { state: count.state.as_str(), class: count.class.as_str() };

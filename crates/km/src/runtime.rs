@@ -8,7 +8,7 @@ use axum::Router;
 use km_contract::port::{ApiKey, Store};
 use km_contract::reconcile::{Canary, Links, Receipts, Reconcile, Reconciler, Sealer};
 use km_contract::telemetry::Telemetry;
-use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterOffice, Writer};
+use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterLimits, LetterOffice, Writer};
 use km_model::Timestamp;
 use km_server::{Services, Settings};
 use km_store::OpenOptions;
@@ -112,6 +112,7 @@ impl Running {
             clock.clone(),
             jitter,
             telemetry.clone(),
+            letter_limits(config),
         );
         let parts =
             Parts { store: &store, writer: &writer, letters: &letters, clock: &clock, telemetry: &telemetry };
@@ -199,9 +200,15 @@ fn open_options(config: &Config) -> OpenOptions {
     OpenOptions {
         allow_volatile: config.data.allow_volatile,
         readers: config.store.readers.get(),
-        dead_letters_max: config.dead_letters.count_max.get(),
-        dead_letter_bytes_max: config.dead_letters.bytes_max.0,
+        dead_letters: letter_limits(config),
         ..OpenOptions::at(&config.data.dir)
+    }
+}
+
+fn letter_limits(config: &Config) -> LetterLimits {
+    LetterLimits {
+        count_max: config.dead_letters.count_max.get(),
+        bytes_max: config.dead_letters.bytes_max.0,
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use crate::port::{Ledger, LetterFormat, Store};
 use crate::telemetry::Telemetry;
 use crate::{
-    Admission, Clock, Delivery, Intake, Jitter, LetterOffice, QueueLimits, Readers, Unreadable, WritePolicy,
-    Writer,
+    Admission, Clock, Delivery, Intake, Jitter, LetterLimits, LetterOffice, QueueLimits, Readers, Unreadable,
+    WritePolicy, Writer,
 };
 
 /// A clock that stands still until it is turned.
@@ -66,6 +66,7 @@ impl Rig {
             clock.clone(),
             jitter,
             telemetry.clone(),
+            LetterLimits { count_max: 1_000, bytes_max: 1 << 20 },
         );
         let committer = tokio::spawn(committer.run());
         Self { store, clock, writer, office, intake, telemetry, committer }

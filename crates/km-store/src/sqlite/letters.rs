@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use km_contract::LetterLimits;
 use km_contract::port::{
     DEAD_LETTERS_FULL, Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary,
     Letters, NewLetter, Page, Parked, Position, Reason, Redrive, RedriveState, StoreError, StoreErrorKind,
@@ -109,7 +110,11 @@ fn class_named(name: &str) -> Option<StoreErrorKind> {
     StoreErrorKind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
-fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -> Result<Parked, StoreError> {
+fn park(
+    transaction: &Transaction<'_>,
+    letter: &NewLetter,
+    limits: LetterLimits,
+) -> Result<Parked, StoreError> {
     if let Some(kept) = find::write(transaction, &letter.tenant, &letter.id)? {
         return Ok(Parked { stored_at: kept.stored_at, content_hash: kept.content_hash });
     }
@@ -130,14 +135,14 @@ fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -
 
 fn refuse_when_full(
     transaction: &Transaction<'_>,
-    limits: (u64, u64),
+    limits: LetterLimits,
     more_bytes: usize,
 ) -> Result<(), StoreError> {
     let load = find::one(transaction, include_str!("sql/letter_load.sql"), [], |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
     })?;
     let (letters, bytes) = load.unwrap_or_default();
-    if letters >= limits.0 || bytes.saturating_add(more_bytes as u64) > limits.1 {
+    if letters >= limits.count_max || bytes.saturating_add(more_bytes as u64) > limits.bytes_max {
         return Err(StoreError::bare(StoreErrorKind::Exhausted, DEAD_LETTERS_FULL));
     }
     Ok(())

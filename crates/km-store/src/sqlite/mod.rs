@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use km_contract::port::{LinkReport, Measures, Seal, Store, StoreError, StoreErrorKind, Upkeep};
-use km_contract::{Clock, HealthBoard};
+use km_contract::{Clock, HealthBoard, LetterLimits};
 use km_model::{Durability, Timestamp};
 use thiserror::Error;
 
@@ -52,10 +52,8 @@ pub struct OpenOptions {
     pub allow_volatile: bool,
     /// Connections that read, at least one.
     pub readers: usize,
-    /// Most dead letters that wait for a decision.
-    pub dead_letters_max: u64,
-    /// Most bytes of dead letters that wait for a decision.
-    pub dead_letter_bytes_max: u64,
+    /// The bounds on dead letters.
+    pub dead_letters: LetterLimits,
     /// Whether the search index is built in the background.
     pub index: bool,
 }
@@ -67,8 +65,7 @@ impl OpenOptions {
             data: data.into(),
             allow_volatile: false,
             readers: 2,
-            dead_letters_max: 100_000,
-            dead_letter_bytes_max: 1 << 30,
+            dead_letters: LetterLimits { count_max: 100_000, bytes_max: 1 << 30 },
             index: true,
         }
     }
@@ -148,7 +145,7 @@ pub(crate) struct SqliteStore {
     data: PathBuf,
     durability: Durability,
     clock: Arc<dyn Clock>,
-    letters_max: (u64, u64),
+    letters_max: LetterLimits,
     writer: Option<WriterThread>,
     readers: Readers,
     indexer: Option<Indexer>,
@@ -204,7 +201,7 @@ impl SqliteStore {
             data: data.clone(),
             durability: file_system.durability(),
             clock,
-            letters_max: (options.dead_letters_max, options.dead_letter_bytes_max),
+            letters_max: options.dead_letters,
             writer: Some(
                 WriterThread::start(connection, health.clone()).map_err(|source| io_error(data, source))?,
             ),
@@ -223,7 +220,7 @@ impl SqliteStore {
             data: data.to_path_buf(),
             durability: file_system.durability(),
             clock,
-            letters_max: (0, 0),
+            letters_max: LetterLimits { count_max: 0, bytes_max: 0 },
             writer: None,
             readers: Readers::open(data, 1, health)?,
             indexer: None,

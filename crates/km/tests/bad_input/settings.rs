@@ -12,8 +12,11 @@ use super::writes::write_with;
 /// A request, and how it was answered.
 type Answered = (Call, Answer);
 
+/// What brings a server to one of its limits.
+type Provoke = fn(&Place) -> Answered;
+
 /// The code of each, the field that is named, and what provokes it.
-pub(crate) const REACHED: [(&str, &str, fn(&Place) -> Answered); 6] = [
+pub(crate) const REACHED: [(&str, &str, Provoke); 6] = [
     ("KM0021", "", broken_body),
     ("KM0031", "", full_queue),
     ("KM0032", "", fast_key),
