@@ -11,7 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use harness::{Place, items, until};
+use harness::http::encoded;
+use harness::{Place, Server, items, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -65,8 +66,8 @@ fn counts(tally: &Value) -> [u64; 4] {
 }
 
 /// The ids under which hits were imported.
-fn found(place: &Place, words: &str) -> Vec<String> {
-    let hits = place.json(&["search", words, "--limit", &PAGE.to_string()]);
+fn found(server: &Server, words: &str) -> Vec<String> {
+    let hits = server.get(&format!("/v1/search?limit={PAGE}&q={}", encoded(words)));
     let name = |hit: &Value| {
         let entry = &hit["entry"];
         entry["playbook"].as_str().or(entry["incident_id"].as_str()).unwrap().to_owned()
@@ -106,13 +107,13 @@ fn chinese_words_of_two_characters_and_english_words_find_their_documents() {
     let place = Place::new();
     let corpus = corpus(&place);
     place.done(&["import", &corpus]);
-    let documents = documents(&corpus);
+    let (server, documents) = (place.serve(&[]), documents(&corpus));
     for word in ["磁盘", "连接", "重启", "扩容", "certificate", "connection", "restart"] {
         let holding = documents.iter().filter(|(_, text)| text.contains(word));
         let holding: HashSet<&str> = holding.map(|(id, _)| id.as_str()).collect();
-        let found = found(&place, word).into_iter().filter(|id| holding.contains(id.as_str())).count();
-        // Other words for the same thing are found too, and take some of the places.
-        assert!(found >= holding.len().min(PAGE / 2) && found > 0, "{word}: {found} of {}", holding.len());
+        let found = found(&server, word).into_iter().filter(|id| holding.contains(id.as_str())).count();
+        // The same words in other script, and other words for the same, are found too and take places.
+        assert!(found >= holding.len().min(PAGE / 4) && found > 0, "{word}: {found} of {}", holding.len());
     }
 }
 

@@ -190,10 +190,13 @@ fn two_approvals_of_one_incident_stay_two() {
     assert_eq!((items(&chain["approvals"]).len(), items(&chain["entries"]).len()), (2, 2), "{chain:#}");
 }
 
+/// An approval's id, where it stands, and the minute of that word.
+type Word = (&'static str, &'static str, &'static str);
+
 /// The approvals, and which of them is the related one.
 #[test]
 fn the_related_approval_is_the_earliest_that_holds_by_time_and_id() {
-    let cases: [(&str, &[(&str, &str, &str)]); 4] = [
+    let cases: [(&str, &[Word]); 4] = [
         ("AP-9", &[("AP-9", "approved", "05"), ("AP-1", "approved", "10")]),
         ("AP-1", &[("AP-9", "approved", "05"), ("AP-1", "approved", "05")]),
         ("AP-2", &[("AP-1", "rejected", "01"), ("AP-2", "approved", "05")]),
