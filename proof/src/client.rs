@@ -22,6 +22,8 @@ const LANDMARKS_MAX: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries of a write that was not kept.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The same on a full disk, where each write that is not kept will need room later.
+const PAUSE_WHEN_FULL: Duration = Duration::from_millis(50);
 
 /// What clients are told while they write.
 #[derive(Debug, Default)]
@@ -133,7 +135,7 @@ impl Client {
                 Tried::Answered(Answer::Acknowledged { .. }) => acknowledged_at = Instant::now(),
                 Tried::Answered(Answer::Declined(problem)) if acknowledged_at.elapsed() < span => {
                     must_say_full(&problem)?;
-                    sleep(PAUSE);
+                    sleep(PAUSE_WHEN_FULL);
                 }
                 Tried::Answered(Answer::Declined(problem)) => {
                     must_say_full(&problem)?;

@@ -19,6 +19,9 @@ use crate::rig::Rig;
 use crate::trial::Trial;
 
 const CLIENTS: u64 = 4;
+/// Size of the disk, and how much of it is given back: enough for what was not kept, with its log and index.
+const DISK_MEBIBYTES: (u64, u64) = (28, 32);
+const BALLAST_MEBIBYTES: [u64; 2] = [10, 6];
 /// A disk is full when nothing was kept for so long. km asks its store again within that time.
 const FULL_FOR: Duration = Duration::from_millis(2_500);
 /// A small disk is full by then.
@@ -43,10 +46,10 @@ impl Trial for FullDisk {
     fn begin(km: &Km, place: &Path, seed: u64) -> Result<Self, Failure> {
         let mut dice = Dice::new(seed);
         let mut rig = Rig::new(km, place, "T8", seed, CLIENTS)?;
-        let disk = SmallDisk::mount(rig.path("disk"), dice.between(20, 32))?;
+        let disk = SmallDisk::mount(rig.path("disk"), dice.between(DISK_MEBIBYTES.0, DISK_MEBIBYTES.1))?;
         let ballast = ["ballast-1", "ballast-2"].map(|name| disk.path(name));
-        for path in &ballast {
-            put_ballast(path, dice.between(4, 6)).map_err(Failure::file(path))?;
+        for (path, mebibytes) in ballast.iter().zip(BALLAST_MEBIBYTES) {
+            put_ballast(path, mebibytes).map_err(Failure::file(path))?;
         }
         rig.data = disk.path("data");
         Ok(Self { disk, rig, ballast, dice })

@@ -36,8 +36,10 @@ impl Trial for Restores {
         self.load_for(length)?;
         // From here on an acknowledgement is worth no more than the disk that will be destroyed.
         self.rig.counting = Counting::NoAnswers;
-        self.back_up_and_kill(server, figures)?;
-        self.lose_the_ledger(figures)?;
+        self.back_up(server, figures)?;
+        self.write_and_kill()?;
+        self.restore_beside_what_is_left(&["km.db"], figures)?;
+        self.restore_beside_what_is_left(&["km.db", "km.db-wal", "km.db-shm"], figures)?;
         self.lose_the_directory(figures)
     }
 
@@ -73,8 +75,8 @@ impl Restores {
         })
     }
 
-    /// Clients write before, during and after the backup; then the server is killed.
-    fn back_up_and_kill(&mut self, server: Server, figures: &mut Figures) -> Result<(), Failure> {
+    /// Clients write before, during and after the backup, until the server ends in order.
+    fn back_up(&mut self, server: Server, figures: &mut Figures) -> Result<(), Failure> {
         let (before, after) = (self.dice.within(0, 60), self.dice.within(20, 200));
         let broken_off = self.dice.within(0, 15);
         let (km, data, log) = (self.rig.km.clone(), self.rig.data.clone(), self.rig.log.clone());
@@ -87,10 +89,21 @@ impl Restores {
             km.done(&["backup", "--data", text(&data)?, text(&backup)?], &log)?;
             sleep(after);
             phase.doom();
-            server.kill()
+            server.stop()
         })?;
         figures.fault("kills of a backup");
         self.look_at_a_half_backup(&half)
+    }
+
+    /// The next server is killed under load: what it leaves beside the ledger fits no backup.
+    fn write_and_kill(&mut self) -> Result<(), Failure> {
+        let server = self.rig.serve()?;
+        let length = self.dice.within(50, 200);
+        self.rig.load(|phase| {
+            sleep(length);
+            phase.doom();
+            server.kill()
+        })
     }
 
     /// A backup that was broken off is whole or not there.
@@ -104,11 +117,12 @@ impl Restores {
         km.done(&["verify", "--data", text(&scratch)?], log).map(drop)
     }
 
-    /// The ledger's file is gone, and what lay beside it stayed as the kill left it: a restore must not take
+    /// Only these files are gone, and what lay beside them stayed as the kill left it: a restore must not take
     /// any of that for its own. It may refuse the directory.
-    fn lose_the_ledger(&mut self, figures: &mut Figures) -> Result<(), Failure> {
-        let ledger = self.rig.data.join("km.db");
-        fs::remove_file(&ledger).map_err(Failure::file(&ledger))?;
+    fn restore_beside_what_is_left(&mut self, gone: &[&str], figures: &mut Figures) -> Result<(), Failure> {
+        for path in gone.iter().map(|name| self.rig.data.join(name)).filter(|path| path.exists()) {
+            fs::remove_file(&path).map_err(Failure::file(&path))?;
+        }
         figures.fault("ledgers lost");
         match self.restore()?.code {
             Some(0) => {}
