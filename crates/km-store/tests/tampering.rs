@@ -116,7 +116,10 @@ async fn an_untouched_store_is_sound() {
 /// What is done, and what `verify` says of it.
 const TAMPERED: &[(&str, &str)] = &[
     // Entries.
-    ("UPDATE entries SET head = (SELECT position FROM ledger WHERE write_id = 'w-old') WHERE revisions > 1", "the head of"),
+    (
+        "UPDATE entries SET head = (SELECT position FROM ledger WHERE write_id = 'w-old') WHERE revisions > 1",
+        "the head of",
+    ),
     ("UPDATE entries SET head_occurred_at = head_occurred_at + 1 WHERE head_write_id = 'w-2'", "the head of"),
     ("UPDATE entries SET head_write_id = 'w-new' WHERE revisions > 1", "the head of"),
     ("UPDATE entries SET newest = 1 WHERE revisions > 1", "does not count its revisions to the last"),
@@ -128,15 +131,21 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE ledger SET revision = 77 WHERE write_id = 'w-old'", "does not stand where it was applied"),
     ("UPDATE ledger SET revision = 77 WHERE write_id = 'w-late'", "does not stand where it was applied"),
     ("UPDATE ledger SET outcome = 'revised' WHERE write_id = 'w-old'", "does not stand where it was applied"),
-    ("UPDATE ledger SET outcome = 'replayed' WHERE write_id = 'w-late'", "does not stand where it was applied"),
+    (
+        "UPDATE ledger SET outcome = 'replayed' WHERE write_id = 'w-late'",
+        "does not stand where it was applied",
+    ),
     ("UPDATE ledger SET outcome = 'odd' WHERE write_id = 'w-old'", "cannot be read to its end"),
     ("UPDATE ledger SET previous = NULL WHERE write_id = 'w-old'", "does not stand where it was applied"),
     ("UPDATE ledger SET previous = 1 WHERE write_id = 'w-late'", "does not stand where it was applied"),
     ("UPDATE ledger SET stored_at = 5 WHERE write_id = 'w-old'", "changed after it was sealed"),
     ("UPDATE ledger SET occurred_at = 7 WHERE write_id = 'w-old'", "another time than it states"),
     ("UPDATE ledger SET occurred_at = 7 WHERE write_id = 'w-late'", "another time than it states"),
-    ("UPDATE ledger SET occurred_at = occurred_at + 1 WHERE write_id = 'w-now';
-      UPDATE entries SET head_occurred_at = head_occurred_at + 1 WHERE head_write_id = 'w-now'", "changed after it was sealed"),
+    (
+        "UPDATE ledger SET occurred_at = occurred_at + 1 WHERE write_id = 'w-now';
+         UPDATE entries SET head_occurred_at = head_occurred_at + 1 WHERE head_write_id = 'w-now'",
+        "changed after it was sealed",
+    ),
     ("UPDATE ledger SET path = 'approval_manual' WHERE write_id = 'w-late'", "filed under other ids"),
     ("UPDATE ledger SET incident_id = 'INC-9' WHERE write_id = 'w-late'", "filed under other ids"),
     ("UPDATE ledger SET approval_id = 'APP-9' WHERE write_id = 'w-old'", "filed under other ids"),
@@ -147,47 +156,76 @@ const TAMPERED: &[(&str, &str)] = &[
     ("UPDATE ledger SET write_id = 'renamed' WHERE write_id = 'w-old'", "changed after it was sealed"),
     ("UPDATE ledger SET position = 99 WHERE write_id = 'w-late'", "does not count its revisions to the last"),
     ("UPDATE ledger SET position = -1 WHERE write_id = 'w-2'", "changed after it was sealed"),
-    ("UPDATE ledger SET payload = replace(payload, 'old', 'odd') WHERE write_id = 'w-old'", "does not match its hash"),
-    ("UPDATE ledger SET payload = replace(payload, 'old', 'odd'), content_hash = sha256(replace(payload, 'old', 'odd'))
-      WHERE write_id = 'w-old'", "changed after it was sealed"),
-    ("UPDATE ledger SET payload = 'x', content_hash = sha256('x') WHERE write_id = 'w-late'", "cannot be read"),
+    (
+        "UPDATE ledger SET payload = replace(payload, 'old', 'odd') WHERE write_id = 'w-old'",
+        "does not match its hash",
+    ),
+    (
+        "UPDATE ledger SET payload = replace(payload, 'old', 'odd'),
+             content_hash = sha256(replace(payload, 'old', 'odd'))
+         WHERE write_id = 'w-old'",
+        "changed after it was sealed",
+    ),
+    (
+        "UPDATE ledger SET payload = 'x', content_hash = sha256('x') WHERE write_id = 'w-late'",
+        "cannot be read",
+    ),
     ("DELETE FROM ledger WHERE write_id = 'w-old'", "does not stand where it was applied"),
     ("DELETE FROM ledger WHERE write_id = 'w-late'", "does not count its revisions to the last"),
     // An acknowledged write, with its entry and every seal since.
-    ("DELETE FROM ledger WHERE write_id = 'w-2';
-      DELETE FROM entries WHERE head_write_id = 'w-2';
-      DELETE FROM seals WHERE through > 6", "places of the ledger are empty"),
+    (
+        "DELETE FROM ledger WHERE write_id = 'w-2';
+         DELETE FROM entries WHERE head_write_id = 'w-2';
+         DELETE FROM seals WHERE through > 6",
+        "places of the ledger are empty",
+    ),
     // Seals.
     ("DELETE FROM seals WHERE through = (SELECT min(through) FROM seals)", "changed after it was sealed"),
-    ("DELETE FROM seals WHERE through = (SELECT max(through) FROM seals WHERE through < (SELECT max(through) FROM seals))",
-     "changed after it was sealed"),
+    (
+        "DELETE FROM seals WHERE through = (
+             SELECT max(through) FROM seals WHERE through < (SELECT max(through) FROM seals)
+         )",
+        "changed after it was sealed",
+    ),
     ("UPDATE seals SET hash = zeroblob(32) WHERE through = 6", "changed after it was sealed"),
     ("UPDATE seals SET records = records + 1 WHERE through = 6", "changed after it was sealed"),
     ("UPDATE seals SET sealed_at = sealed_at + 1 WHERE through = 6", "changed after it was sealed"),
     ("UPDATE seals SET through = through + 1 WHERE through = 6", "changed after it was sealed"),
     // Dead letters.
     ("DELETE FROM letters", "why"),
-    ("DELETE FROM letters WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'applied')", "which is no dead letter"),
+    (
+        "DELETE FROM letters WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'applied')",
+        "which is no dead letter",
+    ),
     ("DELETE FROM letter_events", "what happened to the dead letter"),
     ("DELETE FROM letter_events WHERE id = 2", "before event 3 is missing"),
     ("DELETE FROM letter_events WHERE what = 'settled'", "where its history ends"),
     ("DELETE FROM letter_events WHERE what = 'discarded'", "where its history ends"),
     ("DELETE FROM ledger WHERE state = 'parked'", "is not in the ledger"),
-    ("DELETE FROM letter_events WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'parked');
-      DELETE FROM letters WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'parked');
-      DELETE FROM ledger WHERE state = 'parked'", "places of the ledger are empty"),
+    (
+        "DELETE FROM letter_events WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'parked');
+         DELETE FROM letters WHERE write_id IN (SELECT write_id FROM ledger WHERE state = 'parked');
+         DELETE FROM ledger WHERE state = 'parked'",
+        "places of the ledger are empty",
+    ),
     ("UPDATE ledger SET state = 'discarded' WHERE state = 'parked'", "where its history ends"),
     ("UPDATE ledger SET state = 'pending' WHERE state = 'discarded'", "where its history ends"),
     ("UPDATE ledger SET payload = 'other' WHERE state = 'parked'", "does not match its hash"),
     ("UPDATE ledger SET payload = '', content_hash = sha256('') WHERE state = 'parked'", "has no payload"),
-    ("UPDATE ledger SET incident_id = 'INC-1', approval_id = 'APP-9' WHERE state = 'parked'", "as if it were applied"),
+    (
+        "UPDATE ledger SET incident_id = 'INC-1', approval_id = 'APP-9' WHERE state = 'parked'",
+        "as if it were applied",
+    ),
     // Links and approvals.
     ("INSERT INTO links VALUES ('default', 'INC-1', 'approval', 'FORGED', 0)", "is stated by no write"),
     ("DELETE FROM links WHERE kind = 'playbook'", "is missing"),
     ("UPDATE links SET since = since + 1 WHERE kind = 'approval'", "begins when no write states"),
     ("UPDATE links SET since = since - 1 WHERE kind = 'playbook'", "begins when no write states"),
     ("UPDATE links SET kind = 'odd' WHERE kind = 'playbook'", "the database reports"),
-    ("INSERT INTO approvals VALUES ('default', 'FORGED', 'approved', 1, 'w-new', 1)", "stands where no write states"),
+    (
+        "INSERT INTO approvals VALUES ('default', 'FORGED', 'approved', 1, 'w-new', 1)",
+        "stands where no write states",
+    ),
     ("DELETE FROM approvals", "where the approval APP-1 stands is missing"),
     ("UPDATE approvals SET status = 'approved'", "stands where no write states"),
     ("UPDATE approvals SET status_at = status_at + 1", "stands where no write states"),

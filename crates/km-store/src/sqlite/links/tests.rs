@@ -1,3 +1,5 @@
+//! Repairs of links and approvals, from inside.
+
 use std::sync::Arc;
 
 use km_contract::conformance::{Hands, approval, tenant, write_id};
