@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use km_contract::port::{ApiKey, Store};
-use km_contract::reconcile::{Canary, Links, Receipts, Reconcile, Reconciler, Sealer};
+use km_contract::port::{ApiKey, Store, StoreError};
+use km_contract::reconcile::{Canary, Distrust, Links, Receipts, Reconcile, Reconciler, Sealer};
 use km_contract::telemetry::Telemetry;
 use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterOffice, Writer};
 use km_model::Timestamp;
@@ -21,6 +21,8 @@ use tracing::error;
 use crate::config::{Config, Job, Span};
 use crate::failure::Failure;
 
+/// The receipts that outlive the process, in the data directory.
+const RECEIPTS_FILE: &str = "receipts.sample";
 /// How often a rebuild of the index is looked at.
 const INDEX_LOOK: Duration = Duration::from_millis(20);
 /// Looks after which an index that was never seen behind is taken as rebuilt.
@@ -83,6 +85,7 @@ pub(crate) struct Running {
     committer: JoinHandle<()>,
     stop: watch::Sender<bool>,
     reconcilers: Vec<JoinHandle<()>>,
+    distrusted: watch::Receiver<Option<Arc<StoreError>>>,
 }
 
 impl Running {
@@ -113,8 +116,15 @@ impl Running {
             jitter,
             telemetry.clone(),
         );
-        let parts =
-            Parts { store: &store, writer: &writer, letters: &letters, clock: &clock, telemetry: &telemetry };
+        let (distrust, distrusted) = watch::channel(None);
+        let parts = Parts {
+            store: &store,
+            writer: &writer,
+            letters: &letters,
+            clock: &clock,
+            telemetry: &telemetry,
+            distrust: &distrust,
+        };
         let jobs = parts.reconcilers(config);
         let (stop, stopped) = watch::channel(false);
         let reconcilers = jobs
@@ -134,7 +144,7 @@ impl Running {
             version: env!("CARGO_PKG_VERSION"),
         };
         let router = km_server::router(services, settings(config));
-        Ok(Self { router, writer, store, committer, stop, reconcilers })
+        Ok(Self { router, writer, store, committer, stop, reconcilers, distrusted })
     }
 
     /// The whole API.
@@ -145,6 +155,11 @@ impl Running {
     /// Whether writes can be served, now and as it changes.
     pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.writer.health()
+    }
+
+    /// Why a reconciler trusts the store no longer, once one does not.
+    pub(crate) fn distrusted(&self) -> watch::Receiver<Option<Arc<StoreError>>> {
+        self.distrusted.clone()
     }
 
     /// Every API key that was ever made.
@@ -221,15 +236,17 @@ struct Parts<'a> {
     letters: &'a LetterOffice,
     clock: &'a Arc<dyn Clock>,
     telemetry: &'a Telemetry,
+    distrust: &'a Distrust,
 }
 
 impl Parts<'_> {
     /// Every reconciler, and whether it runs by itself.
     fn reconcilers(&self, config: &Config) -> Vec<(Reconciler, bool)> {
-        let Self { store, writer, letters, clock, telemetry } = *self;
+        let Self { store, writer, letters, clock, telemetry, .. } = *self;
         let links = Links { upkeep: store.upkeep.clone(), telemetry: telemetry.clone() };
         let sealer = Sealer { upkeep: store.upkeep.clone(), clock: clock.clone() };
-        let receipts = Receipts { ledger: store.ledger.clone(), telemetry: telemetry.clone() };
+        let remembered = config.data.dir.join(RECEIPTS_FILE);
+        let receipts = Receipts::new(store.ledger.clone(), telemetry.clone(), remembered);
         let canary = Canary::new(writer.clone(), store.ledger.clone(), clock.clone(), telemetry.clone());
         let jobs = &config.reconcile;
         vec![
@@ -242,8 +259,9 @@ impl Parts<'_> {
     }
 
     fn every(&self, job: impl Reconcile + 'static, when: Job) -> (Reconciler, bool) {
+        let (clock, telemetry) = (self.clock.clone(), self.telemetry.clone());
         let reconciler =
-            Reconciler::new(Arc::new(job), when.interval.0, self.clock.clone(), self.telemetry.clone());
+            Reconciler::new(Arc::new(job), when.interval.0, clock, telemetry, self.distrust.clone());
         (reconciler, when.enabled)
     }
 }

@@ -2,9 +2,10 @@
 //! bounded time. A second signal ends it at once, which is as safe as `kill -9`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use km_contract::Health;
-use km_contract::port::ApiKey;
+use km_contract::port::{ApiKey, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -84,6 +85,7 @@ impl Server {
         let (stop, mut stopped) = watch::channel(None);
         watch_signals(stop.clone())?;
         watch_health(running.health(), stop.clone());
+        watch_reconcilers(running.distrusted(), stop.clone());
         let until = async move {
             drop(stopped.wait_for(Option::is_some).await);
         };
@@ -165,6 +167,19 @@ fn watch_health(mut health: watch::Receiver<Health>, stop: watch::Sender<Option<
         let failed = health.wait_for(|health| matches!(health, Health::Failed { .. })).await;
         if let Ok(health) = failed {
             error!(health = ?*health, "the store failed; km ends, so that it starts afresh from what is durable");
+            stop.send_replace(Some(Ending::Untrusted));
+        }
+    }));
+}
+
+/// A store that a reconciler cannot trust ends the server too.
+fn watch_reconcilers(
+    mut distrusted: watch::Receiver<Option<Arc<StoreError>>>,
+    stop: watch::Sender<Option<Ending>>,
+) {
+    drop(spawn(async move {
+        if let Ok(cause) = distrusted.wait_for(Option::is_some).await {
+            error!(cause = ?*cause, "a reconciler cannot trust the store; km ends, so that nothing is built on it");
             stop.send_replace(Some(Ending::Untrusted));
         }
     }));

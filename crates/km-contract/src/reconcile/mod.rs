@@ -3,6 +3,7 @@
 
 mod canary;
 mod receipts;
+mod sample;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,9 @@ use tracing::{info, warn};
 
 pub use canary::Canary;
 pub use receipts::Receipts;
+pub(crate) use sample::{Acknowledged, SAMPLE_MAX};
 
-use crate::port::{StoreError, Upkeep};
+use crate::port::{Disposition, StoreError, Upkeep};
 use crate::telemetry::Telemetry;
 use crate::{Clock, LetterError, LetterOffice, WriteError};
 
@@ -46,10 +48,29 @@ pub enum ReconcileError {
     /// The dead letters could not be worked.
     #[error("the dead letters could not be worked")]
     Letters(#[from] LetterError),
+    /// The receipts that outlive the process could not be read or written.
+    #[error("the remembered receipts cannot be read or written")]
+    Memory(#[source] std::io::Error),
     /// What was found breaks a promise.
     #[error("{0}")]
     Broken(String),
 }
+
+impl ReconcileError {
+    /// Why the store cannot be trusted any longer, if that is what this failure says.
+    fn into_distrust(self) -> Option<Arc<StoreError>> {
+        let cause = match self {
+            Self::Store(cause) | Self::Letters(LetterError::Store(cause)) => Arc::new(cause),
+            Self::Write(WriteError::Unavailable { cause: Some(cause), .. }) => cause,
+            Self::Write(_) | Self::Letters(_) | Self::Memory(_) | Self::Broken(_) => return None,
+        };
+        (cause.disposition() == Disposition::Stop).then_some(cause)
+    }
+}
+
+/// Where reconcilers say that the store cannot be trusted any longer; the first cause stays. Whoever runs them
+/// listens, and ends the service as it would after a commit that says so.
+pub type Distrust = watch::Sender<Option<Arc<StoreError>>>;
 
 /// A job with its interval and what is known of its last run.
 #[derive(Clone)]
@@ -60,6 +81,7 @@ pub struct Reconciler {
     last: Arc<Mutex<Option<Run>>>,
     clock: Arc<dyn Clock>,
     telemetry: Telemetry,
+    distrust: Distrust,
 }
 
 /// What a run of a job came to.
@@ -74,14 +96,16 @@ pub struct Run {
 }
 
 impl Reconciler {
-    /// A reconciler that runs `job` every so often.
+    /// A reconciler that runs `job` every so often, and tells `distrust` of a failure that leaves the store
+    /// untrusted.
     pub fn new(
         job: Arc<dyn Reconcile>,
         every: Duration,
         clock: Arc<dyn Clock>,
         telemetry: Telemetry,
+        distrust: Distrust,
     ) -> Self {
-        Self { job, every, wake: Arc::default(), last: Arc::default(), clock, telemetry }
+        Self { job, every, wake: Arc::default(), last: Arc::default(), clock, telemetry, distrust }
     }
 
     /// Its name.
@@ -117,11 +141,24 @@ impl Reconciler {
                     error = &error as &dyn std::error::Error,
                     "a reconciler failed"
                 );
-                Run { at: self.clock.now(), ok: false, report: error.to_string() }
+                let run = Run { at: self.clock.now(), ok: false, report: error.to_string() };
+                self.pass_on(error);
+                run
             }
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
         run
+    }
+
+    fn pass_on(&self, error: ReconcileError) {
+        let Some(cause) = error.into_distrust() else { return };
+        self.distrust.send_if_modified(|distrusted| {
+            let first = distrusted.is_none();
+            if first {
+                *distrusted = Some(cause);
+            }
+            first
+        });
     }
 
     /// Runs it at its interval and whenever it is woken, until `stopped` says so.
@@ -180,7 +217,7 @@ impl Reconcile for Sealer {
 
     async fn run(&self) -> Result<String, ReconcileError> {
         Ok(match self.upkeep.seal(self.clock.now()).await? {
-            Some(seal) => format!("sealed {} writes through position {}", seal.records, seal.through),
+            Some(seal) => format!("sealed through position {}", seal.through),
             None => "nothing new to seal".to_owned(),
         })
     }
@@ -205,3 +242,6 @@ const fn applied(outcome: Outcome) -> bool {
         Outcome::Parked => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
