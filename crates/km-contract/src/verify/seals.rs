@@ -137,3 +137,6 @@ impl Seals {
         verdict.newest_seal = Some(SealShown::from(&seal));
     }
 }
+
+#[cfg(test)]
+mod tests;
