@@ -37,23 +37,24 @@ impl Kept {
     }
 
     async fn of(audit: &dyn Audit) -> Result<Self, StoreError> {
+        let snapshot = audit.snapshot().await?;
         let mut kept = Self::default();
         loop {
             let after = kept.records.last().map_or(0, |last| last.position);
-            match audit.records(after, PAGE).await? {
+            match snapshot.ledger_rows(after, PAGE).await? {
                 page if page.is_empty() => break,
-                page => kept.records.extend(page),
+                page => kept.records.extend(page.into_iter().map(|row| row.record)),
             }
         }
         loop {
             let after = kept.entries.last().map(|last| (last.tenant.clone(), last.entry_id));
-            match audit.entry_rows(after.as_ref(), PAGE).await? {
+            match snapshot.entry_rows(after.as_ref(), PAGE).await? {
                 page if page.is_empty() => break,
                 page => kept.entries.extend(page),
             }
         }
         loop {
-            match audit.link_rows(kept.links.len(), PAGE).await? {
+            match snapshot.link_rows(kept.links.last(), PAGE).await? {
                 page if page.is_empty() => return Ok(kept),
                 page => kept.links.extend(page),
             }

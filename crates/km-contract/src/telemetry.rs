@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use km_model::{ContentHash, PathKind, TenantId, WriteId};
+use km_model::{PathKind, TenantId};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::port::StoreErrorKind;
+use crate::reconcile::{Acknowledged, SAMPLE_MAX};
 use crate::{Receipt, WriteError, Written};
 
 /// What the contract leaves alone when it fails.
@@ -21,8 +22,6 @@ const STORE: DependencyLabels = DependencyLabels { dependency: "store" };
 /// Every reason for which a write is not kept.
 const REASONS: [&str; 7] =
     ["invalid", "conflict", "unstorable", "overloaded", "unavailable", "stopping", "unknown"];
-/// Receipts that are remembered to be checked against the store.
-const SAMPLE_MAX: usize = 1_024;
 
 /// The metrics of the write path. Cheap to clone.
 #[derive(Clone)]
@@ -45,7 +44,7 @@ struct Metrics {
     reconcile_runs: Family<ReconcileLabels, Counter>,
     acknowledged_missing: Gauge,
     canary: Gauge,
-    sample: Mutex<VecDeque<(TenantId, WriteId, ContentHash)>>,
+    sample: Mutex<VecDeque<Acknowledged>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -188,11 +187,17 @@ impl Telemetry {
         if sample.len() == SAMPLE_MAX {
             sample.pop_front();
         }
-        sample.push_back((tenant.clone(), receipt.write_id().clone(), *receipt.content_hash()));
+        sample.push_back(Acknowledged {
+            tenant: tenant.clone(),
+            write_id: receipt.write_id().clone(),
+            entry_id: receipt.entry_id(),
+            revision: receipt.revision(),
+            content_hash: *receipt.content_hash(),
+        });
     }
 
     /// The receipts given most recently, at most 1,024.
-    pub(crate) fn recent_receipts(&self) -> Vec<(TenantId, WriteId, ContentHash)> {
+    pub(crate) fn recent_receipts(&self) -> Vec<Acknowledged> {
         self.0.sample.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 

@@ -384,6 +384,9 @@ pub(crate) struct VerifyArgs {
     /// The tenant of the receipts
     #[arg(long, default_value = "default")]
     pub(crate) tenant: String,
+    /// A seal that `km verify` or `/v1/status` showed before: it has to be in the chain still
+    #[arg(long, value_name = "HASH")]
+    pub(crate) expect_seal: Option<String>,
 }
 
 /// `km keys`.

@@ -21,6 +21,8 @@ use tracing::error;
 use crate::config::{Config, Job, Span};
 use crate::failure::Failure;
 
+/// The receipts that outlive the process, in the data directory.
+const RECEIPTS_FILE: &str = "receipts.sample";
 /// How often a rebuild of the index is looked at.
 const INDEX_LOOK: Duration = Duration::from_millis(20);
 /// Looks after which an index that was never seen behind is taken as rebuilt.
@@ -237,7 +239,8 @@ impl Parts<'_> {
         let Self { store, writer, letters, clock, telemetry } = *self;
         let links = Links { upkeep: store.upkeep.clone(), telemetry: telemetry.clone() };
         let sealer = Sealer { upkeep: store.upkeep.clone(), clock: clock.clone() };
-        let receipts = Receipts { ledger: store.ledger.clone(), telemetry: telemetry.clone() };
+        let remembered = config.data.dir.join(RECEIPTS_FILE);
+        let receipts = Receipts::new(store.ledger.clone(), telemetry.clone(), remembered);
         let canary = Canary::new(writer.clone(), store.ledger.clone(), clock.clone(), telemetry.clone());
         let jobs = &config.reconcile;
         vec![
@@ -250,8 +253,8 @@ impl Parts<'_> {
     }
 
     fn every(&self, job: impl Reconcile + 'static, when: Job) -> (Reconciler, bool) {
-        let reconciler =
-            Reconciler::new(Arc::new(job), when.interval.0, self.clock.clone(), self.telemetry.clone());
+        let (clock, telemetry) = (self.clock.clone(), self.telemetry.clone());
+        let reconciler = Reconciler::new(Arc::new(job), when.interval.0, clock, telemetry);
         (reconciler, when.enabled)
     }
 }

@@ -96,8 +96,10 @@ impl Case {
             tenant: tenant.clone(),
             entry_id,
             key: String::new(),
+            head: 0,
             head_write_id: id.clone(),
             head_occurred_at: at,
+            newest: 0,
             revisions: 1,
         });
         (1, Outcome::Created)

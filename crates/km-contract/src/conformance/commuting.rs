@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use km_model::{ApprovalStatus, IncidentId, LinkTarget, Outcome, TenantId, Verdict, Write};
+use km_model::{
+    ApprovalId, ApprovalStanding, ApprovalStatus, IncidentId, LinkTarget, Outcome, TenantId, Timestamp,
+    Verdict, Write,
+};
 
+use super::linking::{resolve_with, without_incident};
 use super::{Hands, Rig, approval, playbook, resolve, tenant, write_id};
 use crate::port::{Chain, Store};
 use crate::verify::{KeptReceipt, verify, verify_receipts};
@@ -74,6 +78,50 @@ fn without_entry_ids(text: &str) -> String {
     text.split("EntryId(").map(|part| part.split_once(')').map_or(part, |(_, rest)| rest)).collect()
 }
 
+/// Two approvals of one incident: one was rejected first and approved late, by writes of which one names no
+/// incident; one was approved early without an incident, which is named later, and revoked without one.
+fn statements() -> Vec<(&'static str, Write)> {
+    use ApprovalStatus::{Approved, Rejected, Revoked};
+    vec![
+        ("late", approval("APP-1", "INC-1", Verdict::Manual, Approved, Some(100))),
+        ("rejected", without_incident("APP-1", Verdict::Manual, Rejected, Some(5))),
+        ("early", without_incident("APP-2", Verdict::AutoOk, Approved, Some(10))),
+        ("tie", resolve_with("INC-1", "APP-2", Some(50))),
+        ("revoked", without_incident("APP-2", Verdict::Manual, Revoked, Some(60))),
+    ]
+}
+
+pub async fn every_order_of_statements_gives_the_same_standing(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    let writes = statements();
+    let mut seen = std::collections::HashSet::new();
+    for (nth, order) in permutations(writes.len()).into_iter().enumerate() {
+        let tenant = TenantId::parse(format!("t{nth}")).unwrap();
+        for at in order.iter().chain(&order) {
+            let (id, write) = writes[*at].clone();
+            rig.writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await.unwrap();
+        }
+        seen.insert(format!("{:?}", chain_of(&rig, &tenant).await.links));
+    }
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    let links = chain_of(&rig, &TenantId::parse("t0").unwrap()).await.links;
+    let standing = |status, seconds: i64| {
+        Some(ApprovalStanding { status, approved_since: Some(Timestamp::from_micros(seconds * 1_000_000)) })
+    };
+    let targets: Vec<_> = links.into_iter().map(|link| link.target).collect();
+    let approval = |id| ApprovalId::parse(id).unwrap();
+    assert_eq!(
+        targets,
+        [
+            LinkTarget::Approval(approval("APP-2"), standing(ApprovalStatus::Revoked, 10)),
+            LinkTarget::Approval(approval("APP-1"), standing(ApprovalStatus::Approved, 100)),
+        ]
+    );
+    let report = rig.store.upkeep.mend_links().await.unwrap();
+    assert_eq!((report.stated, report.added, report.corrected, report.unstated), (240, 0, 0, 0));
+    assert!(verify(&*rig.store.audit).await.unwrap().is_sound());
+}
+
 pub async fn any_order_with_duplicates_gives_the_same_state(store: Store, clock: Arc<Hands>) {
     let rig = Rig::new(store, clock);
     let jitter = Jitter::from_seed(42);
@@ -121,7 +169,7 @@ pub async fn a_verified_store_is_sound(store: Store, clock: Arc<Hands>) {
     for (id, write) in chain_writes() {
         rig.write(id, write).await.unwrap();
     }
-    rig.store.upkeep.seal(km_model::Timestamp::from_micros(1)).await.unwrap().unwrap();
+    rig.store.upkeep.seal(Timestamp::from_micros(1)).await.unwrap().unwrap();
     let verdict = verify(&*rig.store.audit).await.unwrap();
     assert!(verdict.is_sound(), "{:?}", verdict.findings);
     assert_eq!((verdict.writes, verdict.entries, verdict.links, verdict.seals), (5, 5, 3, 1));
@@ -129,7 +177,8 @@ pub async fn a_verified_store_is_sound(store: Store, clock: Arc<Hands>) {
     assert_eq!((report.stated, report.added, report.corrected, report.without_incident), (3, 0, 0, 0));
     let chain = chain_of(&rig, &tenant()).await;
     let revoked = chain.links.iter().any(|link| {
-        matches!(&link.target, LinkTarget::Approval(id, Some(ApprovalStatus::Revoked)) if id.as_str() == "APP-2")
+        matches!(&link.target, LinkTarget::Approval(id, Some(standing))
+            if id.as_str() == "APP-2" && standing.status == ApprovalStatus::Revoked)
     });
     assert!(revoked, "{:?}", chain.links);
 }

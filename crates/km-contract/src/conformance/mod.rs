@@ -12,6 +12,8 @@
 pub mod commuting;
 pub mod deciding;
 pub mod faults;
+pub mod linking;
+pub mod proving;
 pub mod reading;
 mod rig;
 pub mod writing;
@@ -41,9 +43,22 @@ macro_rules! conformance_suite {
         );
         $crate::conformance_suite!(@cases $open, commuting:
             every_order_of_a_chain_gives_the_same_chain,
+            every_order_of_statements_gives_the_same_standing,
             any_order_with_duplicates_gives_the_same_state,
             a_verified_store_is_sound,
             a_lost_receipt_is_found_out,
+        );
+        $crate::conformance_suite!(@cases $open, linking:
+            a_revocation_reaches_every_link_of_its_approval,
+            an_approval_that_is_tied_to_its_incident_later_shows_its_status,
+        );
+        $crate::conformance_suite!(@cases $open, proving:
+            verifying_beside_writes_raises_no_false_alarm,
+            a_snapshot_does_not_see_what_is_written_later,
+            one_call_seals_everything_there_is,
+            two_sealers_at_once_make_one_chain,
+            a_seal_kept_elsewhere_is_looked_for_in_the_chain,
+            verify_reads_each_row_once_however_many_seals_there_are,
         );
         $crate::conformance_suite!(@cases $open, faults:
             a_transient_failure_is_tried_again_and_nothing_is_doubled,

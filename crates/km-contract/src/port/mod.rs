@@ -15,7 +15,10 @@ use std::sync::Arc;
 
 use crate::HealthBoard;
 
-pub use audit::{Audit, EntryRow, LinkRow, Seal};
+pub use audit::{
+    ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding, LinkRow,
+    Seal, Snapshot,
+};
 pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};
 pub use ledger::{Committed, Ledger, Placement, Record, RecordState};

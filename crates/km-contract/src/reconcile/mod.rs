@@ -3,6 +3,7 @@
 
 mod canary;
 mod receipts;
+mod sample;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 
 pub use canary::Canary;
 pub use receipts::Receipts;
+pub(crate) use sample::{Acknowledged, SAMPLE_MAX};
 
 use crate::port::{StoreError, Upkeep};
 use crate::telemetry::Telemetry;
@@ -51,6 +53,9 @@ pub enum ReconcileError {
     /// The dead letters could not be worked.
     #[error("the dead letters could not be worked")]
     Letters(#[from] LetterError),
+    /// The receipts that outlive the process could not be read or written.
+    #[error("the remembered receipts cannot be read or written")]
+    Memory(#[source] std::io::Error),
     /// What was found breaks a promise.
     #[error("{0}")]
     Broken(String),
@@ -185,7 +190,7 @@ impl Reconcile for Sealer {
 
     async fn run(&self) -> Result<String, ReconcileError> {
         Ok(match self.upkeep.seal(self.clock.now()).await? {
-            Some(seal) => format!("sealed {} writes through position {}", seal.records, seal.through),
+            Some(seal) => format!("sealed through position {}", seal.through),
             None => "nothing new to seal".to_owned(),
         })
     }

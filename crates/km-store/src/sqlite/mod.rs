@@ -243,11 +243,11 @@ impl SqliteStore {
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn mend_links(&self) -> Result<LinkReport, StoreError> {
-        self.writer()?.call(links::mend).await
+        links::mend(&self.readers, self.writer()?).await
     }
 
     async fn seal(&self, at: Timestamp) -> Result<Option<Seal>, StoreError> {
-        seal::seal(self.writer()?, at).await
+        seal::seal(&self.readers, self.writer()?, at).await
     }
 
     async fn measures(&self) -> Result<Measures, StoreError> {

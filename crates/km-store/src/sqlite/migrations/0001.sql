@@ -28,11 +28,14 @@ CREATE UNIQUE INDEX ledger_by_write ON ledger (tenant, write_id);
 CREATE INDEX ledger_letters ON ledger (tenant, state, position)
     WHERE state <> 'applied';
 
--- What the link reconciler compares with the links, without reading a payload.
-CREATE INDEX ledger_approvals ON ledger (tenant, incident_id, approval_id, occurred_at, write_id, approval_status)
-    WHERE incident_id IS NOT NULL AND approval_id IS NOT NULL;
+-- What the link reconciler compares with links and approvals, without reading a payload: with the state last,
+-- SQLite knows it from the index.
+CREATE INDEX ledger_approvals ON ledger (tenant, incident_id, approval_id, occurred_at)
+    WHERE incident_id IS NOT NULL AND approval_id IS NOT NULL AND state = 'applied';
 CREATE INDEX ledger_playbooks ON ledger (tenant, incident_id, playbook, occurred_at)
-    WHERE incident_id IS NOT NULL AND playbook IS NOT NULL;
+    WHERE incident_id IS NOT NULL AND playbook IS NOT NULL AND state = 'applied';
+CREATE INDEX ledger_statuses ON ledger (tenant, approval_id, occurred_at, write_id, approval_status)
+    WHERE approval_id IS NOT NULL AND approval_status IS NOT NULL AND state = 'applied';
 
 CREATE TABLE entries (
     tenant           TEXT NOT NULL,
@@ -49,19 +52,28 @@ CREATE TABLE entries (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
-    tenant          TEXT NOT NULL,
-    incident_id     TEXT NOT NULL,
-    kind            TEXT NOT NULL CHECK (kind IN ('approval', 'playbook')),
-    target_id       TEXT NOT NULL,
-    since           INTEGER NOT NULL,
-    -- By the newest write that says so; none until one does.
-    status          TEXT,
-    status_at       INTEGER,
-    status_write_id TEXT,
+    tenant      TEXT NOT NULL,
+    incident_id TEXT NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('approval', 'playbook')),
+    target_id   TEXT NOT NULL,
+    since       INTEGER NOT NULL,
     PRIMARY KEY (tenant, incident_id, kind, target_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX links_by_target ON links (tenant, kind, target_id, incident_id);
+
+-- Where each approval stands, whichever incident its statements name, or none.
+CREATE TABLE approvals (
+    tenant          TEXT NOT NULL,
+    approval_id     TEXT NOT NULL,
+    -- By the newest statement.
+    status          TEXT NOT NULL,
+    status_at       INTEGER NOT NULL,
+    status_write_id TEXT NOT NULL,
+    -- By the earliest statement that it is approved; none while there is none.
+    approved_since  INTEGER,
+    PRIMARY KEY (tenant, approval_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE alerts (
     tenant        TEXT NOT NULL,
