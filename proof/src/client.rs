@@ -214,8 +214,7 @@ impl Client {
         Ok(())
     }
 
-    /// Writes something that no other write says, and searches for it: an answer holds all that was
-    /// acknowledged before the question.
+    /// Writes something that no other write says, and searches for it.
     pub(crate) fn write_and_find(&mut self) -> Result<(), Failure> {
         let landmark = self.author.landmark();
         self.insist(&landmark.draft)?;
@@ -225,13 +224,17 @@ impl Client {
 
     /// Searches for something that was acknowledged before.
     pub(crate) fn find_again(&mut self) -> Result<(), Failure> {
-        match self.landmarks.is_empty() {
-            true => Ok(()),
-            false => {
-                let landmark = self.landmarks[self.dice.place(self.landmarks.len())].clone();
-                find(&mut self.caller, &landmark)
-            }
-        }
+        self.any_landmark().map_or(Ok(()), |landmark| find(&mut self.caller, &landmark))
+    }
+
+    /// As [`Client::find_again`], but an index that cannot grow now may leave something out, and say so.
+    pub(crate) fn find_or_hear_why_not(&mut self) -> Result<(), Failure> {
+        self.any_landmark().map_or(Ok(()), |landmark| is_found(&mut self.caller, &landmark).map(drop))
+    }
+
+    fn any_landmark(&mut self) -> Option<Landmark> {
+        let at = self.dice.place(self.landmarks.len());
+        self.landmarks.get(at).cloned()
     }
 
     /// One more write, an earlier one again, or one that has to be refused.
@@ -396,25 +399,33 @@ pub(crate) fn read_back(caller: &mut Caller, receipt: &Receipt) -> Result<(), Fa
     }
 }
 
-/// Searches for the word of an acknowledged write.
-fn find(caller: &mut Caller, landmark: &Landmark) -> Result<(), Failure> {
+/// Whether an acknowledged write is found by its word. A search that did not look at everything says so; one
+/// that did must have found it.
+fn is_found(caller: &mut Caller, landmark: &Landmark) -> Result<bool, Failure> {
     let target = format!("/v1/search?q={}&limit=5", landmark.word);
     let reply = caller.call(Call::get(&target));
     let reply = reply.map_err(|error| Failure::broken(format!("{target}: {error}")))?;
-    let found = json(&reply).map_err(Failure::broken)?;
-    let hits = found["hits"].as_array().map_or(&[][..], Vec::as_slice);
+    let body = json(&reply).map_err(Failure::broken)?;
+    let hits = body["hits"].as_array().map_or(&[][..], Vec::as_slice);
     let title = landmark.draft.document.title.as_deref();
-    match hits.iter().any(|hit| hit["entry"]["title"].as_str() == title) {
-        true => Ok(()),
-        false => {
-            let id = &landmark.draft.write_id;
-            Err(Failure::broken(format!(
-                "a search does not find {id} by `{}`: {}",
-                landmark.word,
-                said(&reply)
-            )))
-        }
+    let found = hits.iter().any(|hit| hit["entry"]["title"].as_str() == title);
+    if !found && body["searched"]["complete"] != false {
+        let id = &landmark.draft.write_id;
+        return Err(Failure::broken(format!("{target} does not find {id}: {}", said(&reply))));
     }
+    Ok(found)
+}
+
+/// Searches until the index has caught up.
+fn find(caller: &mut Caller, landmark: &Landmark) -> Result<(), Failure> {
+    let begun = Instant::now();
+    while !is_found(caller, landmark)? {
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::broken(format!("no search was complete within {PATIENCE:?}")));
+        }
+        sleep(PAUSE);
+    }
+    Ok(())
 }
 
 /// Looks up a write that was not kept: there is no such thing.

@@ -74,6 +74,7 @@ impl Trial for FullDisk {
         let server = self.rig.serve()?;
         self.rig.resolve()?;
         self.rig.read_everything_back(&server)?;
+        self.rig.together(Client::find_again)?;
         self.rig.the_shipped_checker_can_fail()?;
         server.stop()?;
         self.rig.check(figures)?;
@@ -102,7 +103,7 @@ impl FullDisk {
         self.rig.history.not_kept().try_for_each(|id| read_nothing_back(&mut caller, id))?;
         must_list(&mut caller, "/v1/entries?limit=5", "entries")?;
         must_list(&mut caller, "/v1/search?q=certificate&limit=5", "hits")?;
-        self.rig.together(Client::find_again)?;
+        self.rig.together(Client::find_or_hear_why_not)?;
         let chain = ask(&mut caller, "/v1/incidents/INC-1-1")?;
         json(&chain).map(drop).map_err(Failure::broken)
     }

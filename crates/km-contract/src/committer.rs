@@ -38,6 +38,7 @@ pub struct Committer {
     jitter: Arc<Jitter>,
     telemetry: Telemetry,
     breaker: Breaker,
+    watched: Watched,
 }
 
 impl Committer {
@@ -52,12 +53,24 @@ impl Committer {
     ) -> Self {
         let breaker = Breaker::closed();
         let (ledger, health) = (store.ledger.clone(), store.health.clone());
-        Self { store: store.name, ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker }
+        let watched = Watched(Some(health.clone()));
+        Self {
+            store: store.name,
+            ledger,
+            jobs,
+            stopped,
+            policy,
+            health,
+            limits,
+            jitter,
+            telemetry,
+            breaker,
+            watched,
+        }
     }
 
     /// Commits until the writer is stopped or gone, and everything that was admitted is answered.
     pub async fn run(mut self) {
-        let watched = Watched(self.health.clone());
         let mut waiting = VecDeque::with_capacity(self.limits.batch_writes_max);
         let mut arrived = Vec::with_capacity(self.limits.batch_writes_max);
         while !waiting.is_empty() || self.receive(&mut arrived).await > 0 {
@@ -65,7 +78,7 @@ impl Committer {
             let batch = self.next_batch(&mut waiting);
             self.serve(batch).await;
         }
-        std::mem::forget(watched);
+        self.watched.0 = None;
     }
 
     /// Waits for one write and takes whatever else waits already; 0 when there will be no more.
@@ -236,10 +249,12 @@ fn reply(job: Job, answer: Answer) {
 }
 
 /// Tells that the committer is gone unless it came to its end, so that nobody waits for it in vain.
-struct Watched(HealthBoard);
+struct Watched(Option<HealthBoard>);
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.0.fail(&StoreError::bare(StoreErrorKind::Fatal, "COMMITTER_GONE"));
+        if let Some(health) = &self.0 {
+            health.fail(&StoreError::bare(StoreErrorKind::Fatal, "COMMITTER_GONE"));
+        }
     }
 }
