@@ -37,6 +37,8 @@ pub(crate) enum Breach {
     WrongEntry,
     /// A link that a write states is missing, or one that no write states is there.
     WrongLink,
+    /// An approval does not stand where the newest write puts it.
+    WrongApproval,
     /// Two receipts for one write say different things.
     ReceiptsDiffer,
 }
@@ -66,6 +68,7 @@ pub(crate) fn check(history: &History, kept: &Kept) -> Vec<Finding> {
     check_strangers(&tenant, history, kept, &mut findings);
     check_entries(kept, &mut findings);
     check_links(kept, &mut findings);
+    check_approvals(kept, &mut findings);
     findings.0
 }
 
@@ -240,15 +243,48 @@ fn check_links(kept: &Kept, findings: &mut Findings) {
 }
 
 fn ties(row: &Record) -> Vec<Tie> {
-    let applied = matches!(row.state, RecordState::Applied(_));
-    let document = serde_json::from_slice::<WriteDocument>(&row.payload).ok().filter(|_| applied);
-    let Some(WriteDocument { incident_id: Some(incident), approval_id, playbook, .. }) = document else {
+    let Some(WriteDocument { incident_id: Some(incident), approval_id, playbook, .. }) = applied(row) else {
         return Vec::new();
     };
     let approval = approval_id.map(|approval| format!("approval {approval}"));
     let playbook = playbook.map(|playbook| format!("playbook {playbook}"));
     let targets = approval.into_iter().chain(playbook);
     targets.map(|target| (row.tenant.to_string(), incident.clone(), target)).collect()
+}
+
+/// What an applied row says.
+fn applied(row: &Record) -> Option<WriteDocument> {
+    let applied = matches!(row.state, RecordState::Applied(_));
+    serde_json::from_slice(&row.payload).ok().filter(|_| applied)
+}
+
+/// Where an approval stands, by which version of what is said about it.
+type Standpoint<'a> = ((Timestamp, &'a str), String);
+
+fn check_approvals(kept: &Kept, findings: &mut Findings) {
+    let mut expected: BTreeMap<(&str, String), Standpoint<'_>> = BTreeMap::new();
+    for row in &kept.records {
+        let document = applied(row).unwrap_or_default();
+        if let (Some(approval), Some(status)) = (document.approval_id, document.approval_status) {
+            let said = ((row.occurred_at, row.write_id.as_str()), status);
+            let newest = expected.entry((row.tenant.as_str(), approval)).or_insert_with(|| said.clone());
+            if said.0 > newest.0 {
+                *newest = said;
+            }
+        }
+    }
+    for row in &kept.approvals {
+        let status = row.status.as_str().to_owned();
+        let actual = ((row.status_at, row.status_write_id.as_str()), status);
+        let stated = expected.remove(&(row.tenant.as_str(), row.approval.to_string()));
+        if stated.as_ref() != Some(&actual) {
+            let what = format!("{} stands at {actual:?}, stated is {stated:?}", row.approval);
+            findings.add(Breach::WrongApproval, what);
+        }
+    }
+    for (_, approval) in expected.keys() {
+        findings.add(Breach::WrongApproval, format!("{approval} is missing"));
+    }
 }
 
 #[cfg(test)]

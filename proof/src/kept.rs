@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use km_contract::Clock;
-use km_contract::port::{Audit, EntryRow, LinkRow, Record, StoreError};
+use km_contract::port::{ApprovalRow, Audit, EntryRow, LinkRow, Record, StoreError};
 use km_model::Timestamp;
 
 use crate::failure::Failure;
@@ -19,6 +19,7 @@ pub(crate) struct Kept {
     pub(crate) records: Vec<Record>,
     pub(crate) entries: Vec<EntryRow>,
     pub(crate) links: Vec<LinkRow>,
+    pub(crate) approvals: Vec<ApprovalRow>,
 }
 
 impl Kept {
@@ -55,8 +56,15 @@ impl Kept {
         }
         loop {
             match snapshot.link_rows(kept.links.last(), PAGE).await? {
-                page if page.is_empty() => return Ok(kept),
+                page if page.is_empty() => break,
                 page => kept.links.extend(page),
+            }
+        }
+        loop {
+            let after = kept.approvals.last().map(|last| (last.tenant.clone(), last.approval.clone()));
+            match snapshot.approval_rows(after.as_ref(), PAGE).await? {
+                page if page.is_empty() => return Ok(kept),
+                page => kept.approvals.extend(page),
             }
         }
     }

@@ -157,8 +157,9 @@ impl Rig {
         let findings = findings.unwrap_or_default();
         figures.duplicated += count(&findings, Breach::Duplicated);
         broken.extend(findings.iter().map(ToString::to_string));
+        let shipped = verdict.iter().flat_map(|verdict| &verdict.findings);
+        broken.extend(shipped.map(|finding| format!("km verify: {finding}")));
         if let (Some(verdict), Some(kept)) = (&verdict, &kept) {
-            broken.extend(verdict.findings.iter().map(|finding| format!("km verify: {finding}")));
             broken.extend(self.contradictions(verdict, kept));
         }
         match broken.is_empty() {

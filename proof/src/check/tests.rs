@@ -1,7 +1,7 @@
 //! A check that cannot fail is a defect: each doctored store must be found out, and for the right reason.
 
-use km_contract::port::LinkRow;
-use km_model::{ApprovalId, IncidentId, LetterState, Link, Outcome, Write};
+use km_contract::port::{ApprovalRow, LinkRow};
+use km_model::{ApprovalId, ApprovalStatus, IncidentId, LetterState, Link, Outcome, Write};
 
 use super::*;
 use crate::history::Counting;
@@ -136,12 +136,20 @@ impl Case {
         self.kept.entries.iter_mut().find(|entry| entry.entry_id == entry_id).unwrap()
     }
 
-    fn with_link(mut self) -> Self {
+    fn with_approval(mut self) -> Self {
         let incident = IncidentId::parse("INC-1").unwrap();
         let approval = ApprovalId::parse("APR-1").unwrap();
-        let target = LinkTarget::Approval(approval, None);
+        let target = LinkTarget::Approval(approval.clone(), None);
         let link = Link { incident, target, since: Timestamp::from_micros(0) };
         self.kept.links.push(LinkRow { tenant: TenantId::default_tenant(), link });
+        self.kept.approvals.push(ApprovalRow {
+            tenant: TenantId::default_tenant(),
+            approval,
+            status: ApprovalStatus::Approved,
+            status_at: Timestamp::from_micros(15_000_000),
+            status_write_id: WriteId::parse("w-4").unwrap(),
+            approved_since: None,
+        });
         self
     }
 
@@ -177,7 +185,7 @@ fn approval(id: &str) -> Draft {
 
 /// What is found in a sound store after it was doctored.
 fn found(doctor: impl FnOnce(&mut Case)) -> Vec<Breach> {
-    let mut case = Case::sound().with_link();
+    let mut case = Case::sound().with_approval();
     doctor(&mut case);
     case.breaches()
 }
@@ -189,6 +197,7 @@ fn forget(case: &mut Case, id: &str) {
     case.kept.entries.retain(|entry| entry.entry_id != entry_id);
     if id == "w-4" {
         case.kept.links.clear();
+        case.kept.approvals.clear();
     }
 }
 
@@ -319,6 +328,15 @@ fn missing_and_invented_links_are_found() {
         case.kept.links.push(row);
     };
     assert_eq!(found(invent), [Breach::WrongLink]);
+}
+
+#[test]
+fn an_approval_that_stands_elsewhere_is_found() {
+    assert_eq!(found(|case| case.kept.approvals.clear()), [Breach::WrongApproval]);
+    let rejected = |case: &mut Case| case.kept.approvals[0].status = ApprovalStatus::Rejected;
+    assert_eq!(found(rejected), [Breach::WrongApproval]);
+    let older = |case: &mut Case| case.kept.approvals[0].status_at = Timestamp::from_micros(1);
+    assert_eq!(found(older), [Breach::WrongApproval]);
 }
 
 #[test]
