@@ -193,7 +193,7 @@ pub async fn a_lost_receipt_is_found_out(store: Store, clock: Arc<Hands>) {
         content_hash: written.receipt.content_hash().to_string(),
     };
     let mut verdict = verify(&*rig.store.audit).await.unwrap();
-    let receipts = [receipt("w-1"), receipt("w-never")];
+    let receipts = [receipt("w-1"), receipt("w-never"), receipt("no write id")];
     verify_receipts(&*rig.store.ledger, &tenant(), receipts, &mut verdict).await.unwrap();
-    assert_eq!((verdict.receipts, verdict.lost), (2, 1));
+    assert_eq!((verdict.receipts, verdict.lost, verdict.broken), (3, 1, 2), "{:?}", verdict.findings);
 }
