@@ -34,6 +34,15 @@ CREATE INDEX ledger_approvals ON ledger (tenant, incident_id, approval_id, occur
 CREATE INDEX ledger_playbooks ON ledger (tenant, incident_id, playbook, occurred_at)
     WHERE incident_id IS NOT NULL AND playbook IS NOT NULL;
 
+-- Which ledger this is. What is derived from it, such as the search index, names it.
+CREATE TABLE identity (
+    only      INTEGER PRIMARY KEY CHECK (only = 1),
+    ledger_id BLOB NOT NULL CHECK (length(ledger_id) = 16)
+) STRICT;
+
+INSERT INTO identity (only, ledger_id)
+VALUES (1, randomblob(16));
+
 CREATE TABLE entries (
     tenant           TEXT NOT NULL,
     entry_id         BLOB NOT NULL,
