@@ -11,6 +11,7 @@ use km_model::{ApprovalId, EntryId, EntryKey, IncidentId, Link, LinkTarget, Tena
 use km_search::{Query, SnippetLimits, highlight};
 use rusqlite::{Connection, params};
 
+use super::classify::{damaged, failed};
 use super::indexer::{document, no_index};
 use super::readers::{Reader, unsearchable};
 use super::search::{Cursor, Document, Filter as IndexFilter, Hit as IndexHit, Snapshot, Why};
@@ -89,7 +90,7 @@ fn head(ledger: &Connection, tenant: &TenantId, entry: EntryId) -> Result<Option
     find::one(ledger, sql, params![tenant.as_str(), entry.as_bytes()], rows::entry)
 }
 
-/// Walks from the revision that was applied last to those before it.
+/// Walks from the revision that was applied last to those before it: as many steps as there are newer revisions.
 fn history(
     ledger: &Connection,
     tenant: &TenantId,
@@ -97,17 +98,18 @@ fn history(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Revision>, StoreError> {
-    let newest = include_str!("sql/find_newest.sql");
-    let mut next = find::one(ledger, newest, params![tenant.as_str(), entry.as_bytes()], |row| row.get(0))?;
-    let mut revisions = Vec::new();
-    while let Some(position) = next.filter(|_| revisions.len() < limit) {
-        let position: i64 = position;
-        let found = find::one(ledger, include_str!("sql/find_revision.sql"), [position], rows::revision)?;
-        let (revision, previous) = found.ok_or_else(|| super::classify::damaged("REVISION_MISSING"))?;
-        next = previous;
-        if before.is_none_or(|before| revision.revision < before) {
-            revisions.push(revision);
-        }
+    // The count and the chain are read at one moment.
+    let moment = ledger.unchecked_transaction().map_err(failed)?;
+    let ends = params![tenant.as_str(), entry.as_bytes()];
+    let counted = find::one(&moment, include_str!("sql/find_entry.sql"), ends, |row| row.get(3))?;
+    let Some(count) = counted else { return Ok(Vec::new()) };
+    let count: u64 = count;
+    let before = before.map_or(count + 1, |before| before.min(count + 1));
+    let row = params![tenant.as_str(), entry.as_bytes(), before, find::limit(limit)];
+    let revisions = find::all(&moment, include_str!("sql/history.sql"), row, rows::revision)?;
+    let due = before.saturating_sub(1).min(limit.try_into().unwrap_or(u64::MAX));
+    if revisions.len() as u64 != due {
+        return Err(damaged("REVISION_CHAIN"));
     }
     Ok(revisions)
 }

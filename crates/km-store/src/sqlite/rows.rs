@@ -95,9 +95,9 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry { entry_id: entry_id(row, 0)?, revisions: row.get(1)?, head })
 }
 
-/// The columns of `find_revision.sql`, with the position of the revision before.
-pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>)> {
-    let revision = Revision {
+/// The columns of `history.sql`.
+pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<Revision> {
+    Ok(Revision {
         position: row.get(0)?,
         write_id: id(row, 1, WriteId::parse)?,
         revision: row.get(2)?,
@@ -106,8 +106,7 @@ pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>
         stored_at: time(row, 5)?,
         content_hash: hash(row, 6)?,
         write: json(row, 7)?,
-    };
-    Ok((revision, row.get(8)?))
+    })
 }
 
 /// Five columns of a link, the first of which is `from`.
