@@ -255,12 +255,13 @@ impl Upkeep for SqliteStore {
     }
 
     async fn close(&self) {
+        // The readers first: the last to close a file writes its log back, and they may not.
+        self.readers.close();
         if let Some(indexer) = self.indexer.clone()
             && let Err(error) = tokio::task::spawn_blocking(move || indexer.stop()).await
         {
             warn!(error = &error as &dyn std::error::Error, "the indexer was not waited for");
         }
-        self.readers.close();
         if let Some(writer) = &self.writer
             && let Err(error) = writer.stop().await
         {
