@@ -13,6 +13,7 @@ mod committer;
 pub mod conformance;
 mod intake;
 mod letters;
+pub mod occurrence;
 mod policy;
 pub mod port;
 mod receipt;

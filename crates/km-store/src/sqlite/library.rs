@@ -1,6 +1,6 @@
 //! Reading knowledge: by id, by tie, by filter, by text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use km_contract::port::{
@@ -19,6 +19,8 @@ use super::{SqliteStore, alerts, find, rows};
 
 /// Heads beyond the index that a search reads one by one. A longer tail is cut, and the answer says so.
 const TAIL_MAX: usize = 1_000;
+/// Rows of the ledger that a feed walks before it takes its tenant for one of few rows.
+const FEED_WALK: i64 = 10_000;
 /// Links of one incident that are shown.
 const LINKS_MAX: usize = 1_000;
 
@@ -77,17 +79,30 @@ impl Library for SqliteStore {
 
     async fn feed(&self, tenant: &TenantId, after: i64, limit: usize) -> Result<Vec<Record>, StoreError> {
         let tenant = tenant.to_string();
-        let sql = include_str!("sql/feed.sql");
-        let ask = move |reader: &mut Reader| {
-            find::all(&reader.ledger, sql, params![tenant, after, find::limit(limit)], rows::record)
-        };
-        self.readers.call(ask).await
+        self.readers.call(move |reader| feed(&reader.ledger, &tenant, after, limit)).await
     }
 }
 
 fn head(ledger: &Connection, tenant: &TenantId, entry: EntryId) -> Result<Option<Entry>, StoreError> {
     let sql = include_str!("sql/find_entry_head.sql");
     find::one(ledger, sql, params![tenant.as_str(), entry.as_bytes()], rows::entry)
+}
+
+/// Walks the ledger for a while. A tenant of whom too little is met there is one of few rows, whose positions are
+/// looked up instead: no tenant pays for what others have written, and no index for this costs every write.
+fn feed(ledger: &Connection, tenant: &str, after: i64, limit: usize) -> Result<Vec<Record>, StoreError> {
+    // The end of the ledger and the rows before it are read at one moment.
+    let moment = ledger.unchecked_transaction().map_err(failed)?;
+    let newest = find::one(&moment, include_str!("sql/newest_position.sql"), [], |row| row.get(0))?;
+    let newest: i64 = newest.unwrap_or_default();
+    let end = newest.min(after.saturating_add(FEED_WALK));
+    let row = params![tenant, after, end, find::limit(limit)];
+    let met = find::all(&moment, include_str!("sql/feed.sql"), row, rows::record)?;
+    if met.len() == limit || end == newest {
+        return Ok(met);
+    }
+    let row = params![tenant, after, find::limit(limit)];
+    find::all(&moment, include_str!("sql/feed_of_few.sql"), row, rows::record)
 }
 
 /// Walks from the revision that was applied last to those before it: as many steps as there are newer revisions.
@@ -114,38 +129,55 @@ fn history(
     Ok(revisions)
 }
 
+/// The chain of an incident. An alert's incident may have been opened under several names: all of them lead here.
 fn chain(ledger: &Connection, tenant: &TenantId, incident: IncidentId) -> Result<Option<Chain>, StoreError> {
-    let sql = include_str!("sql/incident_links.sql");
-    let ends = params![tenant.as_str(), incident.as_str(), find::limit(LINKS_MAX)];
-    let links = find::all(ledger, sql, ends, |row| rows::link(row, 0))?;
     let alerts = alerts::of_incident(ledger, tenant.as_str(), incident.as_str())?;
+    let mut names = alerts::names(ledger, tenant.as_str(), incident.as_str())?;
+    if names.is_empty() {
+        names.push(incident.clone());
+    }
+    let links = links_of(ledger, tenant, &names)?;
     let mut entries = Vec::new();
-    for key in keys_around(&incident, &links) {
+    for key in keys_around(&names, &links) {
         entries.extend(head(ledger, tenant, EntryId::of(tenant, &key))?);
     }
     entries
         .sort_by(|a, b| (a.head.occurred_at, &a.head.write_id).cmp(&(b.head.occurred_at, &b.head.write_id)));
     let known = !(links.is_empty() && alerts.is_empty() && entries.is_empty());
+    let incident = alerts.first().map_or(incident, |alert| alert.incident.clone());
     Ok(known.then_some(Chain { incident, entries, links, alerts }))
 }
 
-/// Every key under which something of this incident's chain can be kept.
-fn keys_around(incident: &IncidentId, links: &[Link]) -> Vec<EntryKey> {
-    let mut keys: Vec<EntryKey> = EntryKey::of_incident(incident).collect();
+/// The links of an incident under all of its names, the earliest first.
+fn links_of(ledger: &Connection, tenant: &TenantId, names: &[IncidentId]) -> Result<Vec<Link>, StoreError> {
+    let sql = include_str!("sql/incident_links.sql");
+    let mut links = Vec::new();
+    for name in names {
+        let ends = params![tenant.as_str(), name.as_str(), find::limit(LINKS_MAX)];
+        links.extend(find::all(ledger, sql, ends, |row| rows::link(row, 0))?);
+    }
+    links.sort_by_key(|link| link.since);
+    links.truncate(LINKS_MAX);
+    Ok(links)
+}
+
+/// Every key under which something of this chain can be kept, each once.
+fn keys_around(names: &[IncidentId], links: &[Link]) -> HashSet<EntryKey> {
+    let mut keys: HashSet<EntryKey> = names.iter().flat_map(EntryKey::of_incident).collect();
     for link in links {
         match &link.target {
             LinkTarget::Approval(approval, _) => {
                 keys.extend(Verdict::ALL.map(|verdict| EntryKey::Approval(approval.clone(), verdict)));
             }
             LinkTarget::Playbook(playbook) => {
-                keys.push(EntryKey::Playbook(playbook.clone(), Some(incident.clone())));
-                keys.push(EntryKey::Playbook(playbook.clone(), None));
+                let own = |name: &IncidentId| EntryKey::Playbook(playbook.clone(), Some(name.clone()));
+                keys.extend(names.iter().map(own));
+                keys.insert(EntryKey::Playbook(playbook.clone(), None));
             }
         }
     }
     keys
 }
-
 /// The heads that the index does not know yet, and whether these are all of them.
 fn tail(ledger: &Connection, tenant: &TenantId, after: i64) -> Result<(Vec<Entry>, bool), StoreError> {
     let sql = include_str!("sql/tail_heads.sql");

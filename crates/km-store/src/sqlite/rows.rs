@@ -122,7 +122,7 @@ pub(super) fn link(row: &Row<'_>, from: usize) -> rusqlite::Result<Link> {
     Ok(Link { incident: id(row, from, IncidentId::parse)?, target, since: time(row, from + 3)? })
 }
 
-/// The columns of `incident_alerts.sql` and `overlapping_alert.sql`.
+/// The columns of `incident_alerts.sql` and `occurrences_between.sql`, and the first of `occurrence_before.sql`.
 pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     Ok(Alert {
         incident: id(row, 0, IncidentId::parse)?,

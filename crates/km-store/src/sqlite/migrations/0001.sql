@@ -25,8 +25,12 @@ CREATE TABLE ledger (
 
 CREATE UNIQUE INDEX ledger_by_write ON ledger (tenant, write_id);
 
-CREATE INDEX ledger_letters ON ledger (tenant, state, position)
+CREATE INDEX ledger_letters ON ledger (tenant)
     WHERE state <> 'applied';
+
+-- How many letters wait, and how large they are, without reading one.
+CREATE INDEX letters_waiting ON ledger (octet_length(payload))
+    WHERE state IN ('pending', 'parked');
 
 -- What the link reconciler compares with the links, without reading a payload.
 CREATE INDEX ledger_approvals ON ledger (tenant, incident_id, approval_id, occurred_at, write_id, approval_status)
@@ -72,20 +76,42 @@ CREATE TABLE links (
 
 CREATE INDEX links_by_target ON links (tenant, kind, target_id, incident_id);
 
+-- What was said of alerts, by the start that a notice named: see `occurrence` in km-contract.
 CREATE TABLE alerts (
-    tenant        TEXT NOT NULL,
-    fingerprint   TEXT NOT NULL,
-    incident_id   TEXT NOT NULL,
-    starts_at     INTEGER NOT NULL,
-    ends_at       INTEGER,
-    seen_at       INTEGER NOT NULL,
-    labels        TEXT NOT NULL,
-    annotations   TEXT NOT NULL,
-    generator_url TEXT,
-    PRIMARY KEY (tenant, fingerprint, incident_id)
+    tenant         TEXT NOT NULL,
+    fingerprint    TEXT NOT NULL,
+    starts_at      INTEGER NOT NULL,
+    -- The incident that this start opened, or would have opened.
+    incident_id    TEXT NOT NULL,
+    -- Whether that incident was answered as resolved.
+    told           INTEGER NOT NULL CHECK (told IN (0, 1)),
+    -- When a firing notice was seen last.
+    firing_seen_at INTEGER,
+    -- The latest end that was named, and when it was seen first.
+    ends_at        INTEGER,
+    end_seen_at    INTEGER,
+    PRIMARY KEY (tenant, fingerprint, starts_at),
+    CHECK ((ends_at IS NULL) = (end_seen_at IS NULL)),
+    CHECK (ends_at IS NOT NULL OR firing_seen_at IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX alerts_by_incident ON alerts (tenant, incident_id);
+
+-- What follows from it: each occurrence covers the starts from its own up to that of the next one.
+CREATE TABLE occurrences (
+    tenant        TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    starts_at     INTEGER NOT NULL,
+    incident_id   TEXT NOT NULL,
+    ends_at       INTEGER,
+    seen_at       INTEGER NOT NULL,
+    -- How many starts it covers.
+    starts        INTEGER NOT NULL,
+    labels        TEXT NOT NULL,
+    annotations   TEXT NOT NULL,
+    generator_url TEXT,
+    PRIMARY KEY (tenant, fingerprint, starts_at)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE letters (
     tenant      TEXT NOT NULL,
