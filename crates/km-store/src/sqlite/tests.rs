@@ -2,6 +2,7 @@
 
 mod history;
 mod opening;
+mod plans;
 mod threads;
 
 use std::sync::Arc;
