@@ -1,5 +1,6 @@
 //! Tests of the SQLite store from inside.
 
+mod feeds;
 mod history;
 mod opening;
 mod plans;
