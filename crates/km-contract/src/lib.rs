@@ -14,6 +14,7 @@ pub mod conformance;
 mod health;
 mod intake;
 mod letters;
+pub mod occurrence;
 mod policy;
 pub mod port;
 mod receipt;

@@ -128,13 +128,17 @@ fn computed_fingerprint(raw: &RawAlert) -> Option<Fingerprint> {
 }
 
 /// The incident that a new alert opens: named by what fired and since when, so that a repeated delivery to an
-/// empty store opens the same one.
+/// empty store opens the same one, and one that fires twice in a second opens two. A resolved notice that names no
+/// start is known for the last instant before its end.
 pub fn incident_id(notice: &AlertNotice, now: Timestamp) -> IncidentId {
-    let seconds = notice.starts_at.map_or(now, |starts_at| starts_at.min(now)).as_micros() / 1_000_000;
+    let just_before = |ends_at: Timestamp| Timestamp::from_micros(ends_at.as_micros().saturating_sub(1));
+    let since = notice.starts_at.or(notice.ends_at.map(just_before)).unwrap_or(now).min(now).as_micros();
+    let (seconds, micros) = (since.div_euclid(1_000_000), since.rem_euclid(1_000_000));
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
     let fingerprint = notice.fingerprint.as_str();
     let short = &fingerprint[..fingerprint.floor_char_boundary(ID_BYTES_MAX - 32)];
     #[expect(clippy::expect_used, reason = "a fingerprint is printable, and 32 bytes are left for the rest")]
-    IncidentId::parse(format!("AM-{short}-{seconds}")).expect("a printable, bounded id")
+    IncidentId::parse(format!("AM-{short}-{seconds}{fraction}")).expect("a printable, bounded id")
 }
 
 /// What is worth remembering of an alert that is over. Equal alerts give equal writes.

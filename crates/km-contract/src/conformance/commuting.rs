@@ -39,7 +39,7 @@ async fn chain_of(rig: &Rig, tenant: &TenantId) -> Chain {
     rig.store.library.chain(tenant, &IncidentId::parse("INC-1").unwrap()).await.unwrap().unwrap()
 }
 
-fn permutations(items: usize) -> Vec<Vec<usize>> {
+pub(super) fn permutations(items: usize) -> Vec<Vec<usize>> {
     if items == 0 {
         return vec![Vec::new()];
     }

@@ -9,6 +9,7 @@
     reason = "tests: a failed expectation is the verdict, and the name of a case is its promise"
 )]
 
+pub mod alerting;
 pub mod commuting;
 pub mod deciding;
 pub mod faults;
@@ -38,8 +39,24 @@ macro_rules! conformance_suite {
             a_full_queue_refuses,
             writes_after_stop_are_refused_and_those_before_are_answered,
             the_policy_changes_at_runtime,
+        );
+        $crate::conformance_suite!(@cases $open, alerting:
             alerts_of_one_fingerprint_that_overlap_are_one_occurrence,
             a_late_firing_notice_does_not_open_an_alert_again,
+            an_alert_that_fires_long_after_its_end_was_heard_of_goes_on,
+            an_alert_that_fires_again_as_it_ends_is_a_new_occurrence,
+            every_order_of_notices_gives_the_same_occurrences,
+            any_order_gives_what_the_rule_says,
+            every_order_of_firing_notices_gives_the_same_incident,
+            one_notice_joins_all_occurrences_it_overlaps,
+            what_is_remembered_of_joined_occurrences_is_revised_not_doubled,
+            knowledge_of_an_incident_keeps_its_name,
+            a_resolution_without_a_start_is_one_incident_however_often_it_is_sent,
+            notices_without_any_time_belong_to_what_is_known,
+            two_occurrences_within_a_second_are_two_incidents,
+            many_starts_of_one_alert_stay_one_occurrence,
+            a_notice_that_spans_very_many_occurrences_leaves_none_unreachable,
+            alerts_of_tenants_and_fingerprints_are_kept_apart,
         );
         $crate::conformance_suite!(@cases $open, commuting:
             every_order_of_a_chain_gives_the_same_chain,

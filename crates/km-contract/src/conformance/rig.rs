@@ -96,7 +96,7 @@ fn read_write(_: LetterFormat, body: &[u8]) -> Result<Delivery, Unreadable> {
 }
 
 fn name_incident(notice: &AlertNotice, now: Timestamp) -> IncidentId {
-    let starts_at = notice.starts_at.unwrap_or(now).as_micros() / 1_000_000;
+    let starts_at = notice.starts_at.or(notice.ends_at).unwrap_or(now).as_micros() / 1_000_000;
     IncidentId::parse(format!("AM-{}-{starts_at}", notice.fingerprint)).unwrap()
 }
 

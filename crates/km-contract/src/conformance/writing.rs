@@ -1,12 +1,11 @@
 //! What an acknowledgement means.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use km_model::{AlertNotice, AlertStatus, Fingerprint, Outcome, TenantId, Timestamp};
+use km_model::{Outcome, TenantId};
 
-use super::{Hands, Rig, resolve, tenant, test_readers, write_id};
+use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{RecordState, Store};
 use crate::{Arrival, QueueLimits, WriteError, WritePolicy};
 
@@ -157,43 +156,4 @@ pub async fn the_policy_changes_at_runtime(store: Store, clock: Arc<Hands>) {
     assert_eq!(rig.writer.policy(), WritePolicy::EMERGENCY);
     let written = rig.write("w-1", resolve("INC-1", "in an emergency", None)).await.unwrap();
     assert_eq!(written.outcome, Outcome::Created);
-}
-
-fn notice(status: AlertStatus, from: i64, to: Option<i64>) -> AlertNotice {
-    let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-    AlertNotice {
-        fingerprint: Fingerprint::parse("f00d").unwrap(),
-        status,
-        starts_at: Some(at(from)),
-        ends_at: to.map(at),
-        labels: BTreeMap::from([("alertname".to_owned(), "Full".to_owned())]),
-        annotations: BTreeMap::new(),
-        generator_url: None,
-    }
-}
-
-async fn observe(rig: &Rig, notice: AlertNotice) -> km_model::Alert {
-    let name = test_readers().incident;
-    rig.writer.observe(&tenant(), vec![notice], name, Arrival::Call).await.unwrap().remove(0)
-}
-
-pub async fn alerts_of_one_fingerprint_that_overlap_are_one_occurrence(store: Store, clock: Arc<Hands>) {
-    clock.advance_seconds(1_000);
-    let rig = Rig::new(store, clock);
-    let first = observe(&rig, notice(AlertStatus::Firing, 100, None)).await;
-    let resent = observe(&rig, notice(AlertStatus::Firing, 130, None)).await;
-    let resolved = observe(&rig, notice(AlertStatus::Resolved, 120, Some(200))).await;
-    assert_eq!(first.incident, resent.incident);
-    assert_eq!(first.incident, resolved.incident);
-    assert_eq!((resolved.starts_at.as_micros(), resolved.status()), (100_000_000, AlertStatus::Resolved));
-    let again = observe(&rig, notice(AlertStatus::Firing, 300, None)).await;
-    assert_ne!(again.incident, first.incident);
-}
-
-pub async fn a_late_firing_notice_does_not_open_an_alert_again(store: Store, clock: Arc<Hands>) {
-    clock.advance_seconds(1_000);
-    let rig = Rig::new(store, clock);
-    let resolved = observe(&rig, notice(AlertStatus::Resolved, 100, Some(200))).await;
-    let late = observe(&rig, notice(AlertStatus::Firing, 100, None)).await;
-    assert_eq!((late.incident, late.ends_at), (resolved.incident, resolved.ends_at));
 }

@@ -69,6 +69,24 @@ fn every_real_notification_is_understood() -> std::io::Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_incident_is_named_by_what_fired_and_since_when() {
+    let now = Timestamp::from_micros(2_000_000_000_000_000);
+    let name = |starts_at: &str, ends_at: &str| {
+        let notice = one(json!({ "status": "resolved", "labels": {"alertname": "A"}, "fingerprint": "f00d",
+            "startsAt": starts_at, "endsAt": ends_at }));
+        incident_id(&notice, now).to_string()
+    };
+    const NONE: &str = "0001-01-01T00:00:00Z";
+    let second = "2026-01-01T00:00:00Z";
+    assert_eq!(name(second, "2026-01-01T00:05:00Z"), "AM-f00d-1767225600");
+    assert_eq!(name("2026-01-01T00:00:00.100200300Z", NONE), "AM-f00d-1767225600.100200");
+    assert_ne!(name("2026-01-01T00:00:00.8Z", NONE), name("2026-01-01T00:00:00.1Z", NONE));
+    assert_eq!(name(NONE, second), "AM-f00d-1767225599.999999", "no start: the last instant before the end");
+    assert_eq!(name(NONE, NONE), "AM-f00d-2000000000", "no time at all: now");
+    assert_eq!(name("2999-01-01T00:00:00Z", NONE), "AM-f00d-2000000000", "never later than now");
+}
+
 fn occurrence(notice: AlertNotice) -> Alert {
     let starts_at = notice.starts_at.unwrap_or(Timestamp::from_micros(0));
     Alert {

@@ -30,11 +30,7 @@ impl Ledger for SqliteStore {
 
     async fn observe(&self, notices: &[AdmittedAlert]) -> Result<Vec<Alert>, StoreError> {
         let notices = notices.to_vec();
-        self.writer()?
-            .transact(move |transaction| {
-                notices.iter().map(|notice| alerts::fold(transaction, notice)).collect()
-            })
-            .await
+        self.writer()?.transact(move |transaction| alerts::observe(transaction, &notices)).await
     }
 
     async fn find(&self, tenant: &TenantId, write_id: &WriteId) -> Result<Option<Record>, StoreError> {

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::search::{Document, SearchIndex};
 use super::{INDEX_FILE, OpenError, find, io_error, open, rows};
+use crate::directory::Lock;
 
 /// Rows of the ledger that one batch reads.
 const BATCH: usize = 1_000;
@@ -31,9 +32,10 @@ pub(super) struct Indexer {
 }
 
 impl Indexer {
-    pub(super) fn start(data: &Path) -> Result<Self, OpenError> {
-        let index = SearchIndex::open(&data.join(INDEX_FILE))?;
+    /// A thread that holds the directory until it has let go of the index.
+    pub(super) fn start(data: &Path, lock: Arc<Lock>) -> Result<Self, OpenError> {
         let ledger = open::reader(data)?;
+        let index = SearchIndex::open(&data.join(INDEX_FILE), open::origin(&ledger)?)?;
         let (signal, signalled) = sync_channel(1);
         let rebuild = Arc::new(AtomicBool::new(false));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -43,6 +45,7 @@ impl Indexer {
             rebuild: rebuild.clone(),
             stopping: stopping.clone(),
             data: data.to_path_buf(),
+            _lock: lock,
         };
         let thread = Builder::new().name("km-indexer".to_owned()).spawn(move || feed.run(&signalled));
         let thread = thread.map_err(|source| io_error(data, source))?;
@@ -82,6 +85,7 @@ struct Feed {
     rebuild: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
     data: PathBuf,
+    _lock: Arc<Lock>,
 }
 
 /// A head that is to be indexed.

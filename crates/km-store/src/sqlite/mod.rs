@@ -30,6 +30,7 @@ use km_contract::port::{LinkReport, Measures, Seal, Store, StoreError, StoreErro
 use km_contract::{Clock, HealthBoard, LetterLimits};
 use km_model::{Durability, Timestamp};
 use thiserror::Error;
+use tracing::{error, warn};
 
 pub use backup::{BackupReport, backup, restore};
 
@@ -91,7 +92,7 @@ pub enum OpenError {
         /// The data directory.
         data: PathBuf,
         /// On what it lies.
-        kind: &'static str,
+        kind: FileSystem,
     },
     /// There is nothing to read.
     #[error("there is no store in {}", .0.display())]
@@ -99,6 +100,9 @@ pub enum OpenError {
     /// There is something already.
     #[error("there is a store in {} already", .0.display())]
     StoreExists(PathBuf),
+    /// A part of a store lies where another is to be put.
+    #[error("{} was left behind by a store: move it away, it may hold acknowledged writes", .0.display())]
+    Leftover(PathBuf),
     /// A newer km made it.
     #[error("the store has schema {found}, this km knows {known}: use the newer km")]
     NewerSchema {
@@ -148,12 +152,11 @@ pub(crate) struct SqliteStore {
     letters_max: LetterLimits,
     writer: Option<WriterThread>,
     readers: Readers,
-    indexer: Option<Indexer>,
-    _lock: Option<Lock>,
+    indexer: Option<Arc<Indexer>>,
 }
 
-/// Opens the store of a data directory for reading and writing, and owns the directory until the store is
-/// dropped.
+/// Opens the store of a data directory for reading and writing, and owns the directory until the store is closed,
+/// or dropped and what was handed over is done.
 ///
 /// # Errors
 /// [`OpenError`]; nothing was changed then, except that an empty store may have been made.
@@ -193,21 +196,22 @@ impl SqliteStore {
         })?;
         let file_system = FileSystem::of(data).map_err(|source| io_error(data, source))?;
         if file_system.durability() == Durability::Volatile && !options.allow_volatile {
-            return Err(OpenError::Volatile { data: data.clone(), kind: file_system.as_str() });
+            return Err(OpenError::Volatile { data: data.clone(), kind: file_system });
         }
+        let lock = Arc::new(lock);
         let connection = open::ledger(data)?;
-        let indexer = options.index.then(|| Indexer::start(data)).transpose()?;
+        let indexer = options.index.then(|| Indexer::start(data, lock.clone())).transpose()?;
         Ok(Self {
             data: data.clone(),
             durability: file_system.durability(),
             clock,
             letters_max: options.dead_letters,
             writer: Some(
-                WriterThread::start(connection, health.clone()).map_err(|source| io_error(data, source))?,
+                WriterThread::start(connection, lock, health.clone())
+                    .map_err(|source| io_error(data, source))?,
             ),
             readers: Readers::open(data, options.readers.max(1), health)?,
-            indexer,
-            _lock: Some(lock),
+            indexer: indexer.map(Arc::new),
         })
     }
 
@@ -224,7 +228,6 @@ impl SqliteStore {
             writer: None,
             readers: Readers::open(data, 1, health)?,
             indexer: None,
-            _lock: None,
         })
     }
 
@@ -264,11 +267,17 @@ impl Upkeep for SqliteStore {
     }
 
     async fn close(&self) {
-        if let Some(indexer) = &self.indexer {
-            indexer.stop();
+        // The readers first: the last to close a file writes its log back, and they may not.
+        self.readers.close();
+        if let Some(indexer) = self.indexer.clone()
+            && let Err(error) = tokio::task::spawn_blocking(move || indexer.stop()).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "the indexer was not waited for");
         }
-        if let Some(writer) = &self.writer {
-            writer.stop().await;
+        if let Some(writer) = &self.writer
+            && let Err(error) = writer.stop().await
+        {
+            error!(error = &error as &dyn std::error::Error, "the writer thread did not end well");
         }
     }
 }

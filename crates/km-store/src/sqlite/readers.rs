@@ -1,5 +1,6 @@
 //! Connections that read, beside the writer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,24 +33,34 @@ impl Readers {
         Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)), health })
     }
 
-    /// Asks a reader, off the callers' threads.
+    /// Asks a reader, off the callers' threads. A call that panics fails alone: its reader serves the next one.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let gone = |_| StoreError::bare(StoreErrorKind::Transient, "CLOSED");
         let permit = self.permits.clone().acquire_owned().await.map_err(gone)?;
-        let idle = self.idle.clone();
+        let (idle, permits) = (self.idle.clone(), self.permits.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut reader = taken.ok_or_else(|| StoreError::bare(StoreErrorKind::Transient, "NO_READER"))?;
-            let answer = ask(&mut reader);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            // Whatever was begun on the connection is undone by what a panic drops on its way here.
+            let answer = catch_unwind(AssertUnwindSafe(|| ask(&mut reader)));
+            if !permits.is_closed() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            }
             drop(permit);
             answer
+                .unwrap_or_else(|_panic| Err(StoreError::bare(StoreErrorKind::Transient, "READER_PANICKED")))
         });
         let gone = |error| Err(StoreError::new(StoreErrorKind::Transient, "READER_GONE", error));
         self.health.examine(asked.await.unwrap_or_else(gone))
+    }
+
+    /// Closes the files; calls that are at work finish, later ones fail.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

@@ -96,9 +96,9 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry { entry_id: entry_id(row, 0)?, revisions: row.get(1)?, head })
 }
 
-/// The columns of `find_revision.sql`, with the position of the revision before.
-pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>)> {
-    let revision = Revision {
+/// The columns of `history.sql`.
+pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<Revision> {
+    Ok(Revision {
         position: row.get(0)?,
         write_id: id(row, 1, WriteId::parse)?,
         revision: row.get(2)?,
@@ -107,8 +107,7 @@ pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>
         stored_at: time(row, 5)?,
         content_hash: hash(row, 6)?,
         write: json(row, 7)?,
-    };
-    Ok((revision, row.get(8)?))
+    })
 }
 
 /// Six columns of a link, the first of which is `from`: the last two say where its approval stands.
@@ -129,7 +128,7 @@ fn standing(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<ApprovalStand
     Ok(Some(ApprovalStanding { status, approved_since: optional_time(row, from + 1)? }))
 }
 
-/// The columns of `incident_alerts.sql` and `overlapping_alert.sql`.
+/// The columns of `incident_alerts.sql` and `occurrences_between.sql`, and the first of `occurrence_before.sql`.
 pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     Ok(Alert {
         incident: id(row, 0, IncidentId::parse)?,

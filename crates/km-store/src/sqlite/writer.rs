@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use km_contract::HealthBoard;
@@ -10,7 +10,8 @@ use km_contract::port::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::classify::{damaged, failed};
+use super::classify::{commit_failed, damaged, failed};
+use crate::directory::Lock;
 
 /// Most pieces of work that wait. The committer hands over one batch at a time; the rest is small.
 const WORK_MAX: usize = 256;
@@ -24,10 +25,11 @@ pub(super) struct WriterThread {
 }
 
 impl WriterThread {
-    pub(super) fn start(connection: Connection, health: HealthBoard) -> io::Result<Self> {
+    /// A thread that works on `connection` and holds the directory until it has let go of the file.
+    pub(super) fn start(connection: Connection, lock: Arc<Lock>, health: HealthBoard) -> io::Result<Self> {
         let (work, waiting) = sync_channel(WORK_MAX);
-        let thread =
-            Builder::new().name("km-writer".to_owned()).spawn(move || serve(connection, &waiting))?;
+        let held = Held { connection, _lock: lock };
+        let thread = Builder::new().name("km-writer".to_owned()).spawn(move || held.serve(&waiting))?;
         Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)), health })
     }
 
@@ -63,24 +65,37 @@ impl WriterThread {
         })
     }
 
-    /// Finishes what was handed over, writes the log back, and ends the thread.
-    pub(super) async fn stop(&self) {
+    /// Finishes what was handed over, writes the log back, and ends the thread. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// `Fatal` when the thread had ended before, by a panic.
+    pub(super) async fn stop(&self) -> Result<(), StoreError> {
         drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && tokio::task::spawn_blocking(|| thread.join()).await.is_err()
-        {
-            tracing::error!("the writer thread could not be joined");
+        let Some(thread) = thread else { return Ok(()) };
+        match tokio::task::spawn_blocking(|| thread.join()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_panic)) => Err(damaged("WRITER_PANICKED")),
+            Err(error) => Err(StoreError::new(StoreErrorKind::Fatal, "WRITER_GONE", error)),
         }
     }
 }
 
-fn serve(mut connection: Connection, waiting: &Receiver<Work>) {
-    while let Ok(work) = waiting.recv() {
-        work(&mut connection);
-    }
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");
+/// What the thread holds. Fields are dropped in their order, also by a panic: the file is closed before another
+/// process may have the directory.
+struct Held {
+    connection: Connection,
+    _lock: Arc<Lock>,
+}
+
+impl Held {
+    fn serve(mut self, waiting: &Receiver<Work>) {
+        while let Ok(work) = waiting.recv() {
+            work(&mut self.connection);
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");
+        }
     }
 }
 
@@ -95,11 +110,12 @@ fn transact<T>(
     }
 }
 
-/// A COMMIT that fails has not committed: SQLite then still holds the transaction, or has undone it.
+/// A COMMIT that fails is undone for this process, and yet may be found by the next start: its record is in the
+/// log before the flush that failed. What the error means there is decided by [`commit_failed`].
 fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
     match transaction.execute_batch("COMMIT") {
         Ok(()) => Ok(()),
-        Err(error) => undo(transaction, failed(error)),
+        Err(error) => undo(transaction, commit_failed(error)),
     }
 }
 

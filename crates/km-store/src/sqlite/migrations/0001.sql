@@ -25,8 +25,12 @@ CREATE TABLE ledger (
 
 CREATE UNIQUE INDEX ledger_by_write ON ledger (tenant, write_id);
 
-CREATE INDEX ledger_letters ON ledger (tenant, state, position)
+CREATE INDEX ledger_letters ON ledger (tenant)
     WHERE state <> 'applied';
+
+-- How many letters wait, and how large they are, without reading one.
+CREATE INDEX letters_waiting ON ledger (octet_length(payload))
+    WHERE state IN ('pending', 'parked');
 
 -- What the link reconciler compares with links and approvals, without reading a payload: with the state last,
 -- SQLite knows it from the index.
@@ -36,6 +40,15 @@ CREATE INDEX ledger_playbooks ON ledger (tenant, incident_id, playbook, occurred
     WHERE incident_id IS NOT NULL AND playbook IS NOT NULL AND state = 'applied';
 CREATE INDEX ledger_statuses ON ledger (tenant, approval_id, occurred_at, write_id, approval_status)
     WHERE approval_id IS NOT NULL AND approval_status IS NOT NULL AND state = 'applied';
+
+-- Which ledger this is. What is derived from it, such as the search index, names it.
+CREATE TABLE identity (
+    only      INTEGER PRIMARY KEY CHECK (only = 1),
+    ledger_id BLOB NOT NULL CHECK (length(ledger_id) = 16)
+) STRICT;
+
+INSERT INTO identity (only, ledger_id)
+VALUES (1, randomblob(16));
 
 CREATE TABLE entries (
     tenant           TEXT NOT NULL,
@@ -75,20 +88,42 @@ CREATE TABLE approvals (
     PRIMARY KEY (tenant, approval_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What was said of alerts, by the start that a notice named: see `occurrence` in km-contract.
 CREATE TABLE alerts (
-    tenant        TEXT NOT NULL,
-    fingerprint   TEXT NOT NULL,
-    incident_id   TEXT NOT NULL,
-    starts_at     INTEGER NOT NULL,
-    ends_at       INTEGER,
-    seen_at       INTEGER NOT NULL,
-    labels        TEXT NOT NULL,
-    annotations   TEXT NOT NULL,
-    generator_url TEXT,
-    PRIMARY KEY (tenant, fingerprint, incident_id)
+    tenant         TEXT NOT NULL,
+    fingerprint    TEXT NOT NULL,
+    starts_at      INTEGER NOT NULL,
+    -- The incident that this start opened, or would have opened.
+    incident_id    TEXT NOT NULL,
+    -- Whether that incident was answered as resolved.
+    told           INTEGER NOT NULL CHECK (told IN (0, 1)),
+    -- When a firing notice was seen last.
+    firing_seen_at INTEGER,
+    -- The latest end that was named, and when it was seen first.
+    ends_at        INTEGER,
+    end_seen_at    INTEGER,
+    PRIMARY KEY (tenant, fingerprint, starts_at),
+    CHECK ((ends_at IS NULL) = (end_seen_at IS NULL)),
+    CHECK (ends_at IS NOT NULL OR firing_seen_at IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX alerts_by_incident ON alerts (tenant, incident_id);
+
+-- What follows from it: each occurrence covers the starts from its own up to that of the next one.
+CREATE TABLE occurrences (
+    tenant        TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    starts_at     INTEGER NOT NULL,
+    incident_id   TEXT NOT NULL,
+    ends_at       INTEGER,
+    seen_at       INTEGER NOT NULL,
+    -- How many starts it covers.
+    starts        INTEGER NOT NULL,
+    labels        TEXT NOT NULL,
+    annotations   TEXT NOT NULL,
+    generator_url TEXT,
+    PRIMARY KEY (tenant, fingerprint, starts_at)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE letters (
     tenant      TEXT NOT NULL,

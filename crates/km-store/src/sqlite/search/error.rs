@@ -29,6 +29,9 @@ pub enum SearchError {
     /// A reader met an index of another version; the writer builds it anew when it opens.
     #[error("the search index has another version")]
     Outdated,
+    /// The index was built from another ledger, or from what this one held before it was put back from a copy.
+    #[error("the search index belongs to another ledger")]
+    Foreign,
 }
 
 impl SearchError {
@@ -39,7 +42,7 @@ impl SearchError {
                 error.sqlite_error_code(),
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             ),
-            Self::Damaged { .. } | Self::Outdated => true,
+            Self::Damaged { .. } | Self::Outdated | Self::Foreign => true,
             Self::Remove { .. } => false,
         }
     }

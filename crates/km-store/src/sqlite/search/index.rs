@@ -6,28 +6,38 @@ use std::path::{Path, PathBuf};
 use km_search::Analyzer;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::Document;
 use super::error::{SearchError, damaged};
 use super::merge::{self, DOCUMENTS_MAX};
 use super::schema;
 use super::segment::{Segment, SegmentBuilder};
+use super::{Document, Origin};
 
 /// The one writer of an index. It keeps its own connection; see [`super::SearchReader`] for the other side.
 pub struct SearchIndex {
     connection: Connection,
     path: PathBuf,
+    origin: Origin,
     analyzer: Analyzer,
 }
 
 impl SearchIndex {
-    /// Opens the index at `path`, or makes an empty one. One that is damaged, or was written by another version
-    /// of the layout or of the analyzer, is removed and made anew: open it before any reader.
+    /// Opens the index at `path`, or makes an empty one. One that is damaged, was written by another version of
+    /// the layout or of the analyzer, or was not built from `origin`, is removed and made anew: open it before
+    /// any reader.
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be opened, written or removed.
-    pub fn open(path: &Path) -> Result<Self, SearchError> {
-        let connection = schema::open_for_writing(path)?;
-        Ok(Self { connection, path: path.to_owned(), analyzer: Analyzer::new() })
+    pub fn open(path: &Path, origin: Origin) -> Result<Self, SearchError> {
+        let connection = schema::open_for_writing(path, &origin)?;
+        Ok(Self { connection, path: path.to_owned(), origin, analyzer: Analyzer::new() })
+    }
+
+    /// Removes the index at `path`, if there is one. Nobody may have it open.
+    ///
+    /// # Errors
+    /// [`SearchError`] when a file cannot be removed.
+    pub fn remove(path: &Path) -> Result<(), SearchError> {
+        schema::remove(path)
     }
 
     /// The position in the ledger up to which everything is indexed; 0 for an empty index.
@@ -87,7 +97,7 @@ impl SearchIndex {
             Err(error) if error.calls_for_rebuild() => {
                 self.connection = Connection::open_in_memory()?;
                 schema::remove(&self.path)?;
-                self.connection = schema::open_for_writing(&self.path)?;
+                self.connection = schema::open_for_writing(&self.path, &self.origin)?;
                 Ok(())
             }
             done => done,

@@ -44,6 +44,15 @@ pub use reader::{SearchReader, Snapshot};
 /// Most hits of one page.
 pub const PAGE_HITS_MAX: usize = 200;
 
+/// The ledger that an index is built from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Which ledger it is.
+    pub ledger_id: [u8; 16],
+    /// The newest position that it holds.
+    pub newest: i64,
+}
+
 /// The head of an entry as the index reads it.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {

@@ -5,37 +5,39 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use km_search::ANALYSIS_VERSION;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::error::SearchError;
+use super::Origin;
+use super::error::{SearchError, damaged};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// Changes with `schema.sql` and with the meaning of the bytes in it.
-const LAYOUT_VERSION: u32 = 1;
+const LAYOUT_VERSION: u32 = 2;
 /// What `user_version` of a usable file says.
 const VERSION: u32 = LAYOUT_VERSION << 16 | ANALYSIS_VERSION;
 
-/// Opens the file for writing; one that is damaged or of another version is removed and made anew.
-pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SearchError> {
-    match open_current(path) {
+/// Opens the file for writing; one that is damaged, of another version or of another ledger is removed and made
+/// anew.
+pub(super) fn open_for_writing(path: &Path, origin: &Origin) -> Result<Connection, SearchError> {
+    match open_current(path, origin) {
         Ok(connection) => Ok(connection),
         Err(error) if error.calls_for_rebuild() => {
             remove(path)?;
-            open_current(path)
+            open_current(path, origin)
         }
         Err(error) => Err(error),
     }
 }
 
-fn open_current(path: &Path) -> Result<Connection, SearchError> {
+fn open_current(path: &Path, origin: &Origin) -> Result<Connection, SearchError> {
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", -4_096)?;
     connection.set_prepared_statement_cache_capacity(32);
     match version(&connection)? {
-        0 => create(&mut connection)?,
-        VERSION => {}
+        0 => create(&mut connection, origin)?,
+        VERSION => check_origin(&connection, origin)?,
         _ => return Err(SearchError::Outdated),
     }
     Ok(connection)
@@ -57,9 +59,22 @@ fn version(connection: &Connection) -> Result<u32, SearchError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn create(connection: &mut Connection) -> Result<(), SearchError> {
+/// An index that knows more than its ledger was built before that ledger was put back from a copy.
+fn check_origin(connection: &Connection, origin: &Origin) -> Result<(), SearchError> {
+    let read = "SELECT ledger_id, indexed_through FROM state WHERE only = 1";
+    let state = connection.query_row(read, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (ledger_id, indexed_through): ([u8; 16], i64) = state.ok_or(damaged("the position is missing"))?;
+    if ledger_id == origin.ledger_id && indexed_through <= origin.newest {
+        return Ok(());
+    }
+    Err(SearchError::Foreign)
+}
+
+fn create(connection: &mut Connection, origin: &Origin) -> Result<(), SearchError> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    let insert = "INSERT INTO state (only, ledger_id, indexed_through, next_number) VALUES (1, ?1, 0, 0)";
+    transaction.execute(insert, [origin.ledger_id])?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -1,11 +1,9 @@
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
+    ledger_id BLOB NOT NULL,
     indexed_through INTEGER NOT NULL,
     next_number INTEGER NOT NULL
 ) STRICT;
-
-INSERT INTO state (only, indexed_through, next_number)
-VALUES (1, 0, 0);
 
 -- Which document number holds an entry's head.
 CREATE TABLE entry (
