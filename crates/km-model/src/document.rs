@@ -358,6 +358,13 @@ impl Checks {
     }
 }
 
+impl Metadata {
+    /// What it counts against [`METADATA_BYTES_MAX`].
+    pub fn bytes(&self) -> usize {
+        Shape::of(&self.0).bytes
+    }
+}
+
 /// How large and how deep a JSON object is; sizes are those of its text, near enough for a limit.
 #[derive(Default)]
 struct Shape {

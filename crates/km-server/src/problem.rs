@@ -169,7 +169,7 @@ fn code_of(violation: &Violation) -> Code {
         Rule::TooMany { .. } => Code::TooMany,
         Rule::TooDeep { .. } => Code::TooDeep,
         Rule::ControlCharacter { .. } => Code::ControlCharacter,
-        Rule::Malformed { .. } => Code::Malformed,
+        Rule::Malformed { .. } | Rule::HoldsSecret => Code::Malformed,
         Rule::NotOneOf { .. } if violation.field == "path" => Code::UnknownPath,
         Rule::NotOneOf { .. } => Code::NotOneOf,
         Rule::NotOnThisPath { .. } => Code::NotOnThisPath,
