@@ -1,8 +1,11 @@
 //! The API's own form: strict, and clear about what is wrong.
 
+use std::fmt;
+
 use km_model::limits::{BATCH_WRITES_MAX, BODY_BYTES_MAX};
 use km_model::{Violation, Write, WriteDocument, WriteId};
-use serde::de::DeserializeOwned;
+use serde::Deserializer as _;
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -104,12 +107,9 @@ pub enum InvalidBatch {
     /// An array that is not one.
     #[error("not a JSON array: {0}")]
     Syntax(#[source] serde_json::Error),
-    /// More than [`BATCH_WRITES_MAX`] items.
-    #[error("the batch has {items} writes, the limit is {BATCH_WRITES_MAX}")]
-    TooMany {
-        /// How many.
-        items: usize,
-    },
+    /// More than [`BATCH_WRITES_MAX`] items; how many more is not counted.
+    #[error("the batch has more than {BATCH_WRITES_MAX} writes, which is the limit")]
+    TooMany,
 }
 
 /// How the items of a batch follow each other.
@@ -128,16 +128,44 @@ pub enum Form {
 pub fn items(body: &[u8]) -> Result<(Form, Vec<&[u8]>), InvalidBatch> {
     let body = without_bom(body);
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let (form, items): (_, Vec<&[u8]>) = if is_array {
-        let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(InvalidBatch::Syntax)?;
-        (Form::Array, items.into_iter().map(|item| item.get().as_bytes()).collect())
-    } else {
-        (Form::Lines, lines(body).collect())
-    };
-    if items.len() > BATCH_WRITES_MAX {
-        return Err(InvalidBatch::TooMany { items: items.len() });
+    if is_array {
+        return Ok((Form::Array, array_items(body)?));
     }
-    Ok((form, items))
+    let items: Vec<&[u8]> = lines(body).take(BATCH_WRITES_MAX + 1).collect();
+    if items.len() > BATCH_WRITES_MAX { Err(InvalidBatch::TooMany) } else { Ok((Form::Lines, items)) }
+}
+
+/// The items of an array, read no further than one past the limit.
+fn array_items(body: &[u8]) -> Result<Vec<&[u8]>, InvalidBatch> {
+    let mut items = Vec::new();
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let read = deserializer.deserialize_seq(Items(&mut items)).and_then(|()| deserializer.end());
+    match read {
+        _ if items.len() > BATCH_WRITES_MAX => Err(InvalidBatch::TooMany),
+        Ok(()) => Ok(items),
+        Err(error) => Err(InvalidBatch::Syntax(error)),
+    }
+}
+
+/// Collects the items of an array, and gives up at the first one past the limit.
+struct Items<'a, 'b>(&'a mut Vec<&'b [u8]>);
+
+impl<'b> Visitor<'b> for Items<'_, 'b> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'b>>(self, mut array: A) -> Result<(), A::Error> {
+        while let Some(item) = array.next_element::<&RawValue>()? {
+            self.0.push(item.get().as_bytes());
+            if self.0.len() > BATCH_WRITES_MAX {
+                return Err(A::Error::custom("too many items"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The lines of a text that are not blank.
@@ -188,10 +216,21 @@ mod tests {
         assert_eq!(items(b"{}\n{ }\n")?, (Form::Lines, expected.clone()));
         assert_eq!(items(b" [{},{ }] ")?, (Form::Array, expected.clone()));
         assert_eq!(items(b"{}\r\n\n{ }")?, (Form::Lines, expected));
-        assert!(items("{}\n".repeat(BATCH_WRITES_MAX).as_bytes()).is_ok());
-        assert!(items("{}\n".repeat(BATCH_WRITES_MAX + 1).as_bytes()).is_err());
-        assert!(items(b"[1,").is_err());
+        assert!(matches!(items(b"[1,"), Err(InvalidBatch::Syntax(_))));
+        assert!(matches!(items(b"[1] 2"), Err(InvalidBatch::Syntax(_))));
         Ok(())
+    }
+
+    #[test]
+    fn a_batch_is_taken_at_the_limit_and_read_no_further_than_one_past_it() {
+        let array = |count: usize, end: &str| format!("[{}{end}", vec!["{}"; count].join(","));
+        let lines = |count: usize| "{}\n".repeat(count);
+        assert!(items(lines(BATCH_WRITES_MAX).as_bytes()).is_ok());
+        assert!(items(array(BATCH_WRITES_MAX, "]").as_bytes()).is_ok());
+        assert!(matches!(items(lines(BATCH_WRITES_MAX + 1).as_bytes()), Err(InvalidBatch::TooMany)));
+        // What stands behind the first item past the limit is not read.
+        let endless = array(BATCH_WRITES_MAX + 1, ", this is no JSON");
+        assert!(matches!(items(endless.as_bytes()), Err(InvalidBatch::TooMany)));
     }
 
     proptest! {

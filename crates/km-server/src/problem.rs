@@ -195,7 +195,7 @@ impl From<InvalidBatch> for Problem {
     fn from(error: InvalidBatch) -> Self {
         match &error {
             InvalidBatch::Syntax(_) => Self::new(Code::InvalidJson, error.to_string()),
-            InvalidBatch::TooMany { .. } => Self::new(Code::BatchTooLarge, error.to_string()),
+            InvalidBatch::TooMany => Self::new(Code::BatchTooLarge, error.to_string()),
         }
     }
 }
