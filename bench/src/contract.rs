@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::figures::{Goal, Pairs, Report, Round};
 use crate::options::Options;
 use crate::work;
-use crate::{bare, server};
+use crate::{bare, processors, server};
 
 /// What group commit through the contract may cost at most, as a share of the bare engine's rate.
 const GROUP_COMMIT_SHARE: f64 = 0.85;
@@ -132,6 +132,7 @@ async fn measure(options: &Options, directory: &Path, callers: usize) -> Round {
     let length = Duration::from_secs_f64(options.seconds);
     let rig = Rig::open(directory, options.index).await;
     let prepared = work::prepare(callers, length);
+    let used = processors::used();
     let begun = Instant::now();
     let calls: Vec<_> = prepared
         .into_iter()
@@ -142,11 +143,12 @@ async fn measure(options: &Options, directory: &Path, callers: usize) -> Round {
         latencies.extend(call.await.expect("a caller ends well"));
     }
     let round = Round::of(latencies, begun.elapsed());
+    let processor = Some(processors::used() - used);
     let index_lag = Some(rig.index_lag().await);
     #[expect(clippy::cast_precision_loss, reason = "a count of writes")]
     let mean_batch = Some(round.calls as f64 / rig.batches().max(1.0));
     rig.close().await;
-    Round { mean_batch, index_lag, ..round }
+    Round { processor, mean_batch, index_lag, ..round }
 }
 
 async fn call(writer: Writer, writes: Vec<Write>, until: Instant) -> Vec<Duration> {

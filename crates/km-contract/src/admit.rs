@@ -25,6 +25,11 @@ pub struct Admission {
 pub enum Arrival {
     /// From a caller: a time that lies too far ahead of our clock is refused.
     Call,
+    /// From a caller who hands on what came in before, such as an export: as [`Arrival::Call`], and as old as it is.
+    HandedOn {
+        /// When it came in first.
+        since: Timestamp,
+    },
     /// From a sender who cannot be asked: the time of intake is taken instead, and the claimed one noted.
     Delivery,
     /// Out of a dead letter, as [`Arrival::Delivery`]. It came in when the letter was kept: trying it again
@@ -39,10 +44,10 @@ pub enum Arrival {
 
 impl Arrival {
     /// When a write that arrives so came in.
-    pub(crate) const fn since(self, now: Timestamp) -> Timestamp {
+    pub(crate) fn since(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Call | Self::Delivery => now,
-            Self::Letter { since, .. } => since,
+            Self::HandedOn { since } | Self::Letter { since, .. } => since.min(now),
         }
     }
 }
@@ -118,7 +123,7 @@ impl Admission {
             playbook: write.playbook,
             occurred_at: write.occurred_at.unwrap_or(arrival.since(now)),
             settles: match arrival {
-                Arrival::Call | Arrival::Delivery => None,
+                Arrival::Call | Arrival::HandedOn { .. } | Arrival::Delivery => None,
                 Arrival::Letter { of, .. } => Some(of),
             },
             content_hash,
@@ -148,7 +153,7 @@ fn settle_time(write: &mut Write, now: Timestamp, arrival: Arrival) -> Result<()
         return Ok(());
     }
     match arrival {
-        Arrival::Call => {
+        Arrival::Call | Arrival::HandedOn { .. } => {
             let rule = Rule::InTheFuture { seconds, max: FUTURE_SECONDS_MAX };
             Err(vec![Violation::new("occurred_at", rule)])
         }

@@ -12,6 +12,7 @@ pub mod limits;
 mod link;
 mod outcome;
 mod path;
+pub mod text;
 mod time;
 mod violation;
 mod write;

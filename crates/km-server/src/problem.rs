@@ -169,7 +169,7 @@ fn code_of(violation: &Violation) -> Code {
         Rule::TooMany { .. } => Code::TooMany,
         Rule::TooDeep { .. } => Code::TooDeep,
         Rule::ControlCharacter { .. } => Code::ControlCharacter,
-        Rule::Malformed { .. } => Code::Malformed,
+        Rule::Malformed { .. } | Rule::HoldsSecret => Code::Malformed,
         Rule::NotOneOf { .. } if violation.field == "path" => Code::UnknownPath,
         Rule::NotOneOf { .. } => Code::NotOneOf,
         Rule::NotOnThisPath { .. } => Code::NotOnThisPath,
@@ -195,7 +195,7 @@ impl From<InvalidBatch> for Problem {
     fn from(error: InvalidBatch) -> Self {
         match &error {
             InvalidBatch::Syntax(_) => Self::new(Code::InvalidJson, error.to_string()),
-            InvalidBatch::TooMany { .. } => Self::new(Code::BatchTooLarge, error.to_string()),
+            InvalidBatch::TooMany => Self::new(Code::BatchTooLarge, error.to_string()),
         }
     }
 }

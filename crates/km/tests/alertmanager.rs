@@ -57,7 +57,11 @@ impl Watched {
     fn firing(&self, alertmanager: &Alertmanager, name: &str) -> String {
         until(&format!("{name} fires"), || {
             let (fingerprint, starts_at) = alertmanager.known(name)?;
-            let incident = format!("AM-{fingerprint}-{}", starts_at.as_second());
+            let fraction = match starts_at.subsec_millisecond() {
+                0 => String::new(),
+                millis => format!(".{millis:03}"),
+            };
+            let incident = format!("AM-{fingerprint}-{}{fraction}", starts_at.as_second());
             (self.chain(&incident)?["status"] == "firing").then_some(incident)
         })
     }

@@ -184,6 +184,16 @@ fn a_restored_backup_holds_every_receipt() {
 }
 
 #[test]
+fn an_export_changes_nothing_in_the_store_it_came_from_and_its_receipts_hold_elsewhere() {
+    let place = Place::new();
+    let receipts = place.file("receipts.ndjson", &place.write(&[], "INC-1", "without a time"));
+    place.done(&["export", "--output", "all.ndjson"]);
+    assert_eq!(place.json(&["import", "all.ndjson"])["replayed"], 1);
+    place.done(&["import", "all.ndjson", "--data", "new"]);
+    assert_eq!(place.json(&["verify", "--data", "new", "--receipts", &receipts])["lost"], 0);
+}
+
+#[test]
 fn an_export_goes_into_a_new_store_with_its_ids_and_times() {
     let place = Place::new();
     place.done(&["import", &sources(&place)]);

@@ -4,11 +4,11 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use km_contract::Arrival;
 use km_intake::json::{self, Form};
 use km_model::TenantId;
 use km_model::limits::BATCH_BODY_BYTES_MAX;
 
+use super::writes::arrival;
 use crate::app::App;
 use crate::auth::{Caller, ToWrite};
 use crate::problem::Problem;
@@ -55,7 +55,8 @@ async fn answer(app: &App, tenant: &TenantId, item: &[u8]) -> BatchItem {
 
 async fn write_one(app: &App, tenant: &TenantId, item: &[u8]) -> Result<Written, Problem> {
     let read = json::read(item)?;
-    let written = app.writer.write_patiently(tenant, read.write_id, read.write, Arrival::Call).await?;
+    let arrival = arrival(read.received_at);
+    let written = app.writer.write_patiently(tenant, read.write_id, read.write, arrival).await?;
     Ok(Written::from(&written))
 }
 

@@ -7,7 +7,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use km_contract::Arrival;
 use km_model::limits::BODY_BYTES_MAX;
-use km_model::{Outcome, WriteId};
+use km_model::{Outcome, Timestamp, WriteId};
 
 use crate::app::App;
 use crate::auth::{Caller, ToRead, ToWrite};
@@ -40,7 +40,8 @@ pub(super) async fn write(
     let body = body(&app.limits, request, BODY_BYTES_MAX).await?;
     let read = km_intake::json::read(&body)?;
     let id = one_id(header, read.write_id)?;
-    let written = app.writer.write(&caller.tenant(), id, read.write, Arrival::Call).await?;
+    let arrival = arrival(read.received_at);
+    let written = app.writer.write(&caller.tenant(), id, read.write, arrival).await?;
     let answer = Json(Written::from(&written));
     Ok(match written.outcome {
         Outcome::Created => {
@@ -51,6 +52,11 @@ pub(super) async fn write(
             answer.into_response()
         }
     })
+}
+
+/// How a caller's write comes in.
+pub(super) fn arrival(received_at: Option<Timestamp>) -> Arrival {
+    received_at.map_or(Arrival::Call, |since| Arrival::HandedOn { since })
 }
 
 /// What became of a write.

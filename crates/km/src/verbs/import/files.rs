@@ -183,7 +183,8 @@ fn item(origin: String, read: Result<Request, ImportError>) -> Result<Item, Brok
         Err(error) => return Err(Broken { origin, reason: error.to_string() }),
     };
     let write_id = request.write_id.as_ref().map(ToString::to_string);
-    let document = WriteDocument { write_id, ..WriteDocument::from(&request.write) };
+    let received_at = request.received_at.map(|at| at.to_string());
+    let document = WriteDocument { write_id, received_at, ..WriteDocument::from(&request.write) };
     match serde_json::to_string(&document) {
         Ok(line) => Ok(Item { origin, line }),
         Err(error) => Err(Broken { origin, reason: error.to_string() }),

@@ -1,9 +1,25 @@
-//! How much of the machine other programs used while something was measured: figures of a busy machine mislead.
+//! Processor time: what a candidate used, which hardly depends on what else runs, and what other programs used
+//! meanwhile, for figures of a busy machine mislead.
 
 use std::fs::read_to_string;
+use std::time::Duration;
 
 /// The share of the processors' time from which on a measurement is called disturbed.
 pub(crate) const DISTURBED: f64 = 0.10;
+
+/// In a second, as Linux counts them for programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The time that all threads of a process have used, and its children that ended.
+pub(crate) fn used_by(process_id: u32) -> Duration {
+    let stat = read_to_string(format!("/proc/{process_id}/stat")).unwrap_or_default();
+    Duration::from_secs_f64(process(&stat).ticks / TICKS_PER_SECOND)
+}
+
+/// The time that this process has used.
+pub(crate) fn used() -> Duration {
+    used_by(std::process::id())
+}
 
 /// Processor time so far, in the kernel's ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -91,6 +107,13 @@ mod tests {
     #[test]
     fn this_process_is_among_those_of_the_machine() {
         assert!(processes().any(|process| process.id == f64::from(std::process::id())));
+    }
+
+    #[test]
+    fn time_of_this_process_is_counted() {
+        let begun = used();
+        assert!((0..100_000_000_u64).fold(0, |sum: u64, n| std::hint::black_box(sum ^ n)) < u64::MAX);
+        assert!(used() > begun);
     }
 
     #[test]
