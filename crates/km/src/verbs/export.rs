@@ -48,6 +48,7 @@ async fn copy(client: &Client, sink: &mut (impl Write + Send)) -> Result<u64, Fa
 fn document(record: WriteRecord) -> Option<WriteDocument> {
     record.receipt.as_ref()?;
     let document = record.write?;
-    let occurred_at = document.occurred_at.clone().or(record.occurred_at);
+    // The time that counts; the document states what was claimed, which can lie ahead.
+    let occurred_at = record.occurred_at.or(document.occurred_at);
     Some(WriteDocument { write_id: Some(record.write_id), occurred_at, ..document })
 }
