@@ -19,9 +19,14 @@ use crate::rig::Rig;
 use crate::trial::Trial;
 
 const CLIENTS: u64 = 4;
-/// Size of the disk, and how much of it is given back: enough for what was not kept, with its log and index.
-const DISK_MEBIBYTES: (u64, u64) = (28, 32);
-const BALLAST_MEBIBYTES: [u64; 2] = [10, 6];
+/// Size of the disk, and how much of it is given back at last.
+const DISK_MEBIBYTES: u64 = 32;
+const LAST_BALLAST_MEBIBYTES: u64 = 6;
+/// How much is given back first, by the seed. The log and the index may take as much again as the ledger, and
+/// what was not kept has to fit beside them.
+const BALLAST_MEBIBYTES: (u64, u64) = (13, 16);
+/// The load before the kill, in milliseconds: short, so that it does not fill the disk again.
+const LOAD_MS: (u64, u64) = (10, 50);
 /// A disk is full when nothing was kept for so long. km asks its store again within that time.
 const FULL_FOR: Duration = Duration::from_millis(2_500);
 /// A small disk is full by then.
@@ -46,9 +51,10 @@ impl Trial for FullDisk {
     fn begin(km: &Km, place: &Path, seed: u64) -> Result<Self, Failure> {
         let mut dice = Dice::new(seed);
         let mut rig = Rig::new(km, place, "T8", seed, CLIENTS)?;
-        let disk = SmallDisk::mount(rig.path("disk"), dice.between(DISK_MEBIBYTES.0, DISK_MEBIBYTES.1))?;
+        let disk = SmallDisk::mount(rig.path("disk"), DISK_MEBIBYTES)?;
         let ballast = ["ballast-1", "ballast-2"].map(|name| disk.path(name));
-        for (path, mebibytes) in ballast.iter().zip(BALLAST_MEBIBYTES) {
+        let first = dice.between(BALLAST_MEBIBYTES.0, BALLAST_MEBIBYTES.1);
+        for (path, mebibytes) in ballast.iter().zip([first, LAST_BALLAST_MEBIBYTES]) {
             put_ballast(path, mebibytes).map_err(Failure::file(path))?;
         }
         rig.data = disk.path("data");
@@ -123,7 +129,7 @@ impl FullDisk {
     }
 
     fn kill_under_load(&mut self, server: Server) -> Result<(), Failure> {
-        let instant = self.dice.within(20, 120);
+        let instant = self.dice.within(LOAD_MS.0, LOAD_MS.1);
         self.rig.load(|phase| {
             sleep(instant);
             phase.doom();

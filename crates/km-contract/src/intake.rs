@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use km_model::{
-    Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteId,
+    Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteDocument,
+    WriteId,
 };
 use thiserror::Error;
 use tracing::warn;
 
+use crate::admit::redact_write;
 use crate::port::{
     Letter, LetterFormat, LetterSummary, Letters, NewLetter, Parked, Reason, StoreError, StoreErrorKind,
 };
-use crate::{Arrival, Health, WriteError, Writer, Written, redact};
+use crate::{Arrival, Health, WriteError, Writer, Written, redact_payload};
 
 /// What a foreign body says.
 #[derive(Clone, Debug, Default)]
@@ -172,7 +174,7 @@ impl Intake {
         body: &[u8],
         why: &Unreadable,
     ) -> Result<WriteId, WriteError> {
-        let payload = redact(String::from_utf8_lossy(body).into_owned()).into_bytes();
+        let payload = redact_payload(body);
         let reason =
             Reason { class: StoreErrorKind::Refused, code: why.code.into(), template: why.template.into() };
         self.park(tenant, format, payload, reason).await
@@ -189,10 +191,12 @@ impl Intake {
             WriteError::Unstorable(_) => ("UNSTORABLE", "the store refused the write"),
             _ => ("INVALID", "the write breaks the rules of km"),
         };
-        let payload =
-            redact(String::from_utf8_lossy(&km_model::WriteDocument::canonical(write)).into_owned());
+        let mut redacted = write.clone();
+        redact_write(&mut redacted);
+        // Ids can hold secrets too: that is why some writes are refused.
+        let payload = redact_payload(&WriteDocument::canonical(&redacted));
         let reason = Reason { class: StoreErrorKind::Refused, code: code.into(), template: template.into() };
-        self.park(tenant, LetterFormat::Write, payload.into_bytes(), reason).await
+        self.park(tenant, LetterFormat::Write, payload, reason).await
     }
 
     async fn park(

@@ -15,7 +15,7 @@ use crate::port::{
     StoreErrorKind, Undecidable,
 };
 use crate::telemetry::Telemetry;
-use crate::{Clock, Delivered, Intake, Jitter, WriteError, redact};
+use crate::{Clock, Delivered, Intake, Jitter, WriteError, redact, redact_payload};
 
 /// Tries of a pending letter before a person must decide.
 const TRIES_MAX: u32 = 10;
@@ -104,7 +104,7 @@ impl LetterOffice {
         format: LetterFormat,
         by: &str,
     ) -> Result<LetterState, LetterError> {
-        let decision = Decision::Edit { payload: redact(payload).into_bytes(), format };
+        let decision = Decision::Edit { payload: redact_payload(payload.as_bytes()), format };
         self.decide(tenant, id, &decision, by).await
     }
 

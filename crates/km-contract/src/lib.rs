@@ -32,5 +32,5 @@ pub use intake::{Delivered, Delivery, Intake, Readers, Unreadable};
 pub use letters::{LetterError, LetterLimits, LetterOffice};
 pub use policy::{PolicyName, QueueLimits, WritePolicy};
 pub use receipt::{Receipt, Written};
-pub use redact::redact;
+pub use redact::{redact, redact_payload};
 pub use writer::{WriteError, Writer};

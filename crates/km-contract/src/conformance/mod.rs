@@ -16,6 +16,7 @@ pub mod faults;
 pub mod linking;
 pub mod proving;
 pub mod reading;
+pub mod redacting;
 mod rig;
 pub mod writing;
 
@@ -103,6 +104,11 @@ macro_rules! conformance_suite {
             a_store_that_is_down_consumes_no_tries,
             a_bulk_redrive_goes_on_after_a_restart,
             a_cancelled_redrive_stops,
+        );
+        $crate::conformance_suite!(@cases $open, redacting:
+            a_body_in_another_encoding_comes_back_byte_for_byte,
+            a_refused_write_is_parked_without_its_secrets,
+            an_edit_that_quotes_a_command_is_applied,
         );
         $crate::conformance_suite!(@cases $open, reading:
             one_reads_ones_own_writes,

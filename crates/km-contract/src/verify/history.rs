@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use km_model::limits::FUTURE_SECONDS_MAX;
 use km_model::{
     ApprovalStatus, ContentHash, EntryId, EntryKey, Outcome, TenantId, Timestamp, Write, WriteDocument,
     WriteId,
@@ -34,7 +35,7 @@ impl History {
         if columns_of(&write) != row.columns {
             verdict.broken(format!("the write {id} is filed under other ids than it names"));
         }
-        if write.occurred_at.is_some_and(|stated| stated != record.occurred_at) {
+        if write.occurred_at.is_some_and(|stated| !counts_as(stated, record.occurred_at)) {
             verdict.broken(format!("the write {id} is kept as of another time than it states"));
         }
         self.entries.read(row, placement, EntryKey::of(&write, id), verdict);
@@ -65,6 +66,11 @@ fn columns_of(write: &Write) -> Columns {
         approval_status: write.path.approval_status().map(ApprovalStatus::as_str).map(str::to_owned),
         playbook: write.playbook.as_ref().map(ToString::to_string),
     }
+}
+
+/// Whether a write that states a time may count as of another: only one that lay too far ahead when it came in.
+fn counts_as(stated: Timestamp, occurred_at: Timestamp) -> bool {
+    stated == occurred_at || stated.seconds_since(occurred_at) > FUTURE_SECONDS_MAX
 }
 
 /// The entries that follow from the ledger.

@@ -10,7 +10,8 @@ use km_contract::port::{
     Undecidable,
 };
 use km_model::{ContentHash, LetterState, TenantId, Timestamp, WriteId};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql, Transaction, params};
 
 use super::classify::damaged;
 use super::readers::Reader;
@@ -121,8 +122,7 @@ fn park(
     refuse_when_full(transaction, limits, letter.payload.len())?;
     let (tenant, id) = (letter.tenant.as_str(), letter.id.as_str());
     let content_hash = ContentHash::of(&letter.payload);
-    let payload = text(&letter.payload)?;
-    let row = params![tenant, id, letter.at.as_micros(), content_hash.as_bytes(), payload];
+    let row = params![tenant, id, letter.at.as_micros(), content_hash.as_bytes(), Bytes(&letter.payload)];
     find::execute(transaction, include_str!("sql/park_write.sql"), row)?;
     let reason = &letter.reason;
     let row =
@@ -148,8 +148,14 @@ fn refuse_when_full(
     Ok(())
 }
 
-fn text(payload: &[u8]) -> Result<&str, StoreError> {
-    std::str::from_utf8(payload).map_err(|error| StoreError::new(StoreErrorKind::Refused, "NOT_UTF8", error))
+/// A payload as it came in, for a column of text: SQLite gives back the bytes that it was given, also those that are
+/// not UTF-8 (<https://sqlite.org/invalidutf.html>).
+struct Bytes<'b>(&'b [u8]);
+
+impl ToSql for Bytes<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
 }
 
 /// The payload as it came in stays when other content is applied under its id.
@@ -202,8 +208,8 @@ fn list(
 
 fn letter(reader: &Reader, tenant: &str, id: &str) -> Result<Option<Letter>, StoreError> {
     let found = find::one(&reader.ledger, include_str!("sql/letter.sql"), params![tenant, id], |row| {
-        let original: Option<String> = row.get(13)?;
-        Ok((summary(row)?, rows::bytes(row, 12)?, original.map(String::into_bytes)))
+        let original = row.get_ref(13)?.as_bytes_or_null()?.map(<[u8]>::to_vec);
+        Ok((summary(row)?, rows::bytes(row, 12)?, original))
     })?;
     let Some((summary, payload, original)) = found else { return Ok(None) };
     let sql = include_str!("sql/letter_events.sql");
@@ -317,7 +323,7 @@ impl File {
         let row = params![self.tenant, self.id, format.as_str(), self.at.as_micros()];
         find::execute(transaction, include_str!("sql/edit_letter.sql"), row)?;
         let content_hash = ContentHash::of(payload);
-        let row = params![self.tenant, self.id, text(payload)?, content_hash.as_bytes()];
+        let row = params![self.tenant, self.id, Bytes(payload), content_hash.as_bytes()];
         find::execute(transaction, include_str!("sql/edit_payload.sql"), row)?;
         Ok(())
     }
