@@ -33,6 +33,7 @@ pub(super) fn ledger(data: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64_i64 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
+    super::links::add_functions(&connection)?;
     migrate(&mut connection, &path)?;
     Ok(connection)
 }
@@ -42,11 +43,11 @@ pub(super) fn reader(data: &Path) -> Result<Connection, OpenError> {
     let path = data.join(LEDGER_FILE);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags)?;
+    super::links::add_functions(&connection)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     set(&connection, "query_only", "ON", "1")?;
     connection.pragma_update(None, "cache_size", -2_048)?;
     connection.set_prepared_statement_cache_capacity(64);
-    super::links::add_functions(&connection)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     check_version(found)?;
     Ok(connection)
