@@ -28,9 +28,9 @@ async fn mend(store: &Store) -> LinkReport {
 
 /// Every row of links and approvals, as text.
 fn rows(raw: &rusqlite::Connection) -> Vec<String> {
-    let sql = "SELECT concat_ws(' ', incident_id, kind, target_id, since / 1000000) FROM links
+    let sql = "SELECT concat_ws(' ', incident_id, kind, target_id, since) FROM links
         UNION ALL
-        SELECT concat_ws(' ', approval_id, status, status_at / 1000000, approved_since / 1000000) FROM approvals";
+        SELECT concat_ws(' ', approval_id, status, status_at, status_write_id, approved_since) FROM approvals";
     let mut statement = raw.prepare(sql).unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
@@ -40,6 +40,7 @@ async fn write_a_chain(rig: &Rig) {
     rig.write("a", approval("APP-1", "INC-1", Verdict::Manual, Approved, Some(10))).await.unwrap();
     rig.write("b", approval("APP-1", "INC-1", Verdict::AutoOk, Revoked, Some(20))).await.unwrap();
     rig.write("c", approval("APP-2", "INC-1", Verdict::Manual, Approved, Some(30))).await.unwrap();
+    rig.write("e", approval("APP-3", "INC-1", Verdict::Manual, Approved, Some(35))).await.unwrap();
     rig.write("d", playbook("restart", Some("INC-1"), "restart it", Some(40))).await.unwrap();
 }
 
@@ -63,11 +64,12 @@ async fn what_differs_from_the_ledger_is_mended_and_what_no_write_states_stays()
         "DELETE FROM links WHERE target_id = 'restart';
          UPDATE links SET since = 99000000 WHERE target_id = 'APP-1';
          UPDATE approvals SET status = 'approved', status_at = 99000000 WHERE approval_id = 'APP-1';
+         UPDATE approvals SET approved_since = NULL WHERE approval_id = 'APP-3';
          DELETE FROM approvals WHERE approval_id = 'APP-2'",
     )
     .unwrap();
     let report = mend(&rig.store).await;
-    assert_eq!((report.stated, report.added, report.corrected, report.unstated), (3, 2, 2, 0));
+    assert_eq!((report.stated, report.added, report.corrected, report.unstated), (4, 2, 3, 0));
     assert_eq!(rows(&raw), sound);
     raw.execute_batch(
         "INSERT INTO links VALUES ('default', 'INC-9', 'approval', 'BY-HAND', 5);
@@ -77,7 +79,7 @@ async fn what_differs_from_the_ledger_is_mended_and_what_no_write_states_stays()
     .unwrap();
     let by_hand = rows(&raw);
     let report = mend(&rig.store).await;
-    assert_eq!((report.added, report.corrected, report.unstated, report.without_incident), (0, 0, 1, 4));
+    assert_eq!((report.added, report.corrected, report.unstated, report.without_incident), (0, 0, 1, 5));
     assert_eq!(rows(&raw), by_hand);
 }
 

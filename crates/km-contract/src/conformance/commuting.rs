@@ -78,16 +78,16 @@ fn without_entry_ids(text: &str) -> String {
     text.split("EntryId(").map(|part| part.split_once(')').map_or(part, |(_, rest)| rest)).collect()
 }
 
-/// Two approvals of one incident: one was rejected first and approved late, by writes of which one names no
-/// incident; one was approved early without an incident, which is named later, and revoked without one.
+/// Two approvals of one incident: one was rejected first and approved late and once more, by writes of which two
+/// name no incident; one was approved early without an incident, which is named later.
 fn statements() -> Vec<(&'static str, Write)> {
-    use ApprovalStatus::{Approved, Rejected, Revoked};
+    use ApprovalStatus::{Approved, Rejected};
     vec![
         ("late", approval("APP-1", "INC-1", Verdict::Manual, Approved, Some(100))),
         ("rejected", without_incident("APP-1", Verdict::Manual, Rejected, Some(5))),
         ("early", without_incident("APP-2", Verdict::AutoOk, Approved, Some(10))),
         ("tie", resolve_with("INC-1", "APP-2", Some(50))),
-        ("revoked", without_incident("APP-2", Verdict::Manual, Revoked, Some(60))),
+        ("again", without_incident("APP-1", Verdict::AutoOk, Approved, Some(110))),
     ]
 }
 
@@ -105,16 +105,17 @@ pub async fn every_order_of_statements_gives_the_same_standing(store: Store, clo
     }
     assert_eq!(seen.len(), 1, "{seen:#?}");
     let links = chain_of(&rig, &TenantId::parse("t0").unwrap()).await.links;
-    let standing = |status, seconds: i64| {
-        Some(ApprovalStanding { status, approved_since: Some(Timestamp::from_micros(seconds * 1_000_000)) })
+    let approved_since = |seconds: i64| {
+        let approved_since = Some(Timestamp::from_micros(seconds * 1_000_000));
+        Some(ApprovalStanding { status: ApprovalStatus::Approved, approved_since })
     };
     let targets: Vec<_> = links.into_iter().map(|link| link.target).collect();
     let approval = |id| ApprovalId::parse(id).unwrap();
     assert_eq!(
         targets,
         [
-            LinkTarget::Approval(approval("APP-2"), standing(ApprovalStatus::Revoked, 10)),
-            LinkTarget::Approval(approval("APP-1"), standing(ApprovalStatus::Approved, 100)),
+            LinkTarget::Approval(approval("APP-2"), approved_since(10)),
+            LinkTarget::Approval(approval("APP-1"), approved_since(100)),
         ]
     );
     let report = rig.store.upkeep.mend_links().await.unwrap();

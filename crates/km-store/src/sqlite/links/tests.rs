@@ -7,6 +7,7 @@ use km_contract::{Admission, Arrival, HealthBoard};
 use km_model::{ApprovalStatus, Verdict};
 
 use super::*;
+use crate::sqlite::classify::failed;
 use crate::sqlite::{OpenOptions, SqliteStore};
 
 fn store() -> (SqliteStore, tempfile::TempDir) {
@@ -23,18 +24,34 @@ async fn commit(store: &SqliteStore, id: &str, status: ApprovalStatus, seconds: 
     store.commit(&[Arc::new(admitted)]).await.unwrap();
 }
 
+async fn change(store: &SqliteStore, sql: &'static str) {
+    let change = |t: &Transaction<'_>| t.execute_batch(sql).map_err(failed);
+    store.writer().unwrap().transact(change).await.unwrap();
+}
+
+async fn look(store: &SqliteStore, listing: Listing) -> Vec<Stated> {
+    store.readers.call(move |reader| stated(&reader.ledger, listing, &Key::default())).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_begins_earlier_than_any_write_states_is_not_touched() {
+    let (store, _directory) = store();
+    commit(&store, "a", ApprovalStatus::Approved, 20).await;
+    change(&store, "UPDATE links SET since = 7").await;
+    let seen = look(&store, Listing::ApprovalLinks).await;
+    assert!(matches!(&seen[..], [Stated { kept: true, right: true, .. }]), "{seen:?}");
+    let mended = move |t: &Transaction<'_>| mend_few(t, Listing::ApprovalLinks, &seen);
+    assert_eq!(store.writer().unwrap().transact(mended).await.unwrap(), (0, 0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repair_never_undoes_what_a_write_stated_meanwhile() {
     let (store, _directory) = store();
     let writer = store.writer().unwrap();
     commit(&store, "a", ApprovalStatus::Approved, 20).await;
-    let damage = |t: &Transaction<'_>| {
-        t.execute_batch("DELETE FROM links; DELETE FROM approvals").map_err(super::super::classify::failed)
-    };
-    writer.transact(damage).await.unwrap();
-    let look = |listing| store.readers.call(move |r| stated(&r.ledger, listing, &Key::default()));
+    change(&store, "DELETE FROM links; DELETE FROM approvals").await;
     let (links, approvals) =
-        (look(Listing::ApprovalLinks).await.unwrap(), look(Listing::Approvals).await.unwrap());
+        (look(&store, Listing::ApprovalLinks).await, look(&store, Listing::Approvals).await);
     for seen in [&links, &approvals] {
         assert!(matches!(&seen[..], [Stated { kept: false, right: false, .. }]), "{seen:?}");
     }
@@ -64,7 +81,7 @@ async fn the_comparison_reads_the_ledger_from_indexes_alone() {
 
 fn plan(ledger: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {
     let explain = format!("EXPLAIN QUERY PLAN {sql}");
-    let parameters = ledger.prepare(&explain).map_err(super::super::classify::failed)?.parameter_count();
+    let parameters = ledger.prepare(&explain).map_err(failed)?.parameter_count();
     let nothing = rusqlite::params_from_iter(vec![""; parameters]);
     find::all(ledger, &explain, nothing, |row| row.get(3))
 }
