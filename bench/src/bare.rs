@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::figures::Round;
 use crate::options::Options;
+use crate::processors;
 use crate::work;
 
 /// The tables and indexes of km's schema that a write touches.
@@ -38,13 +39,15 @@ pub(crate) fn round(options: &Options, batch: usize) -> Round {
     let mut prepared = rows(work::enough(batch, length).max(batch)).into_iter();
     let mut latencies = Vec::new();
     let mut calls = 0;
+    let used = processors::used();
     let begun = Instant::now();
     while begun.elapsed() < length && prepared.len() >= batch {
         let started = Instant::now();
         calls += commit(&connection, prepared.by_ref().take(batch));
         latencies.push(started.elapsed());
     }
-    Round { calls, ..Round::of(latencies, begun.elapsed()) }
+    let round = Round::of(latencies, begun.elapsed());
+    Round { calls, processor: Some(processors::used() - used), ..round }
 }
 
 fn open(directory: &TempDir) -> Connection {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use km_contract::port::{Measures, Store};
 use km_contract::telemetry::Telemetry;
-use km_contract::{Admission, Clock, FutureTime, Jitter, QueueLimits, WritePolicy, Writer};
+use km_contract::{Admission, Arrival, Clock, Jitter, QueueLimits, WritePolicy, Writer};
 use km_model::{TenantId, Timestamp, Write, WriteId};
 use km_store::OpenOptions;
 use prometheus_client::registry::Registry;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::figures::{Goal, Pairs, Report, Round};
 use crate::options::Options;
 use crate::work;
-use crate::{bare, server};
+use crate::{bare, processors, server};
 
 /// What group commit through the contract may cost at most, as a share of the bare engine's rate.
 const GROUP_COMMIT_SHARE: f64 = 0.85;
@@ -88,7 +88,7 @@ impl Rig {
         let store = km_store::open(open, clock.clone()).await.expect("a store");
         let mut registry = Registry::default();
         let (writer, committer) = Writer::new(
-            store.ledger.clone(),
+            &store,
             Admission::new(clock),
             WritePolicy::NORMAL,
             QueueLimits::default(),
@@ -132,6 +132,7 @@ async fn measure(options: &Options, directory: &Path, callers: usize) -> Round {
     let length = Duration::from_secs_f64(options.seconds);
     let rig = Rig::open(directory, options.index).await;
     let prepared = work::prepare(callers, length);
+    let used = processors::used();
     let begun = Instant::now();
     let calls: Vec<_> = prepared
         .into_iter()
@@ -142,11 +143,12 @@ async fn measure(options: &Options, directory: &Path, callers: usize) -> Round {
         latencies.extend(call.await.expect("a caller ends well"));
     }
     let round = Round::of(latencies, begun.elapsed());
+    let processor = Some(processors::used() - used);
     let index_lag = Some(rig.index_lag().await);
     #[expect(clippy::cast_precision_loss, reason = "a count of writes")]
     let mean_batch = Some(round.calls as f64 / rig.batches().max(1.0));
     rig.close().await;
-    Round { mean_batch, index_lag, ..round }
+    Round { processor, mean_batch, index_lag, ..round }
 }
 
 async fn call(writer: Writer, writes: Vec<Write>, until: Instant) -> Vec<Duration> {
@@ -166,8 +168,7 @@ async fn call(writer: Writer, writes: Vec<Write>, until: Instant) -> Vec<Duratio
 async fn remember(writer: &Writer, write: Write) {
     let tenant = TenantId::default_tenant();
     let id = WriteId::parse(work::write_id(&write)).expect("an id");
-    let written =
-        writer.write(&tenant, Some(id), write, FutureTime::Refuse).await.expect("an acknowledgement");
+    let written = writer.write(&tenant, Some(id), write, Arrival::Call).await.expect("an acknowledgement");
     assert_eq!(written.receipt.revision(), 1);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::noise::{DISTURBED, Watch};
+use crate::processors::{DISTURBED, Watch};
 
 /// What one round measured.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Round {
     /// Writes that were acknowledged, or queries that were answered.
     pub(crate) calls: usize,
     pub(crate) took: Duration,
+    /// Processor time of all calls, where it was measured.
+    pub(crate) processor: Option<Duration>,
     /// Time from call to answer, sorted.
     pub(crate) latencies: Vec<Duration>,
     /// Writes in one transaction; none for queries.
@@ -42,6 +44,8 @@ impl Round {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) per_second: f64,
+    /// Processor time of one call.
+    pub(crate) processor: Option<Duration>,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     pub(crate) mean_batch: Option<f64>,
@@ -55,6 +59,7 @@ impl From<&Round> for Figures {
         let calls = round.calls as f64;
         Self {
             per_second: calls / round.took.as_secs_f64(),
+            processor: round.processor.map(|time| time.div_f64(calls.max(1.0))),
             p50: percentile(&round.latencies, 0.50),
             p99: percentile(&round.latencies, 0.99),
             mean_batch: round.mean_batch,
@@ -70,12 +75,15 @@ impl Figures {
         let seconds = |pick: fn(&Self) -> Duration| {
             Duration::from_secs_f64(median(rounds.iter().map(|round| pick(round).as_secs_f64())))
         };
-        let batches: Vec<f64> = rounds.iter().filter_map(|round| round.mean_batch).collect();
         Self {
             per_second: median(rounds.iter().map(|round| round.per_second)),
+            processor: median_of_some(
+                rounds.iter().map(|round| round.processor.map(|time| time.as_secs_f64())),
+            )
+            .map(Duration::from_secs_f64),
             p50: seconds(|round| round.p50),
             p99: seconds(|round| round.p99),
-            mean_batch: (!batches.is_empty()).then(|| median(batches.into_iter())),
+            mean_batch: median_of_some(rounds.iter().map(|round| round.mean_batch)),
             index_lag: rounds.iter().filter_map(|round| round.index_lag).max(),
             resident_mib: rounds.iter().filter_map(|round| round.resident_mib).reduce(f64::max),
         }
@@ -86,6 +94,12 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// The median of those that are there.
+fn median_of_some(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.flatten().collect();
+    (!values.is_empty()).then(|| median(values.into_iter()))
 }
 
 /// The latency below which a share of the sorted latencies lies.
@@ -192,9 +206,10 @@ impl Report {
         self.warn(pairs.others);
         self.rows.push(json!({
             "name": name, "per_second": km.per_second, "p50_ms": milliseconds(km.p50), "p99_ms": milliseconds(km.p99),
-            "mean_batch": km.mean_batch, "index_lag": km.index_lag, "resident_mib": km.resident_mib,
+            "processor_us": km.processor.map(microseconds), "mean_batch": km.mean_batch, "index_lag": km.index_lag, "resident_mib": km.resident_mib,
             "against": against, "against_per_second": other.per_second, "against_p50_ms": milliseconds(other.p50),
-            "against_p99_ms": milliseconds(other.p99), "ratio": ratio, "ratio_least": least, "ratio_most": most,
+            "against_p99_ms": milliseconds(other.p99), "against_processor_us": other.processor.map(microseconds),
+            "ratio": ratio, "ratio_least": least, "ratio_most": most,
             "others_share": pairs.others,
         }));
         ratio
@@ -253,15 +268,20 @@ impl Report {
 
 fn shown(figures: &Figures) -> String {
     format!(
-        " {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms",
+        " {:>7.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms{}",
         figures.per_second,
         milliseconds(figures.p50),
-        milliseconds(figures.p99)
+        milliseconds(figures.p99),
+        figures.processor.map_or(String::new(), |time| format!("  cpu {:>5.0} µs", microseconds(time))),
     )
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000_000.0
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::figures::Round;
+use crate::processors;
 use crate::work;
 
 const SCHEMA: &str = "CREATE VIRTUAL TABLE texts USING fts5(title, content, tokenize = 'unicode61')";
@@ -31,13 +32,15 @@ pub(crate) fn build(path: &Path, entries: usize) -> Duration {
 
 /// As many of the queries as fit into `length`, shared by `callers` threads with a connection each.
 pub(crate) fn round(path: &Path, queries: &[String], callers: usize, length: Duration) -> Round {
+    let used = processors::used();
     let begun = Instant::now();
     let latencies = std::thread::scope(|scope| {
         let ask = |caller| move || ask(path, queries.iter().skip(caller).step_by(callers), begun + length);
         let threads: Vec<_> = (0..callers).map(|caller| scope.spawn(ask(caller))).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a caller ends well")).collect()
     });
-    Round::of(latencies, begun.elapsed())
+    let round = Round::of(latencies, begun.elapsed());
+    Round { processor: Some(processors::used() - used), ..round }
 }
 
 fn ask<'a>(path: &Path, queries: impl Iterator<Item = &'a String>, until: Instant) -> Vec<Duration> {

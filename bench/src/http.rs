@@ -61,6 +61,7 @@ async fn measure(server: &Server, requests: Vec<Vec<Request>>, length: Duration)
     server.until_ready().await;
     let mut aside = Connection::open(server.address).await.expect("a connection");
     let before = server::counted(&mut aside).await;
+    let used = server.processor();
     let begun = Instant::now();
     let calls: Vec<_> = requests
         .into_iter()
@@ -71,9 +72,10 @@ async fn measure(server: &Server, requests: Vec<Vec<Request>>, length: Duration)
         latencies.extend(call.await.expect("a caller ends well"));
     }
     let round = Round::of(latencies, begun.elapsed());
+    let processor = Some(server.processor() - used);
     let index_lag = server::index_lag(&mut aside).await;
     let mean_batch = server::counted(&mut aside).await.mean_since(before);
-    Round { index_lag, mean_batch, ..round }
+    Round { processor, index_lag, mean_batch, ..round }
 }
 
 async fn call(server: SocketAddr, requests: Vec<Request>, until: Instant) -> Vec<Duration> {

@@ -115,7 +115,9 @@ impl Large<'_> {
         let length = Duration::from_secs_f64(self.options.seconds);
         let mut pairs = Pairs::watched();
         for _ in 0..self.options.rounds {
+            let used = server.processor();
             let round = client_runtime().block_on(round(server.address, &queries, callers));
+            let round = Round { processor: Some(server.processor() - used), ..round };
             pairs.push(&round, &fts::round(&self.texts, &queries, callers, length));
         }
         report.row(&format!("search, {callers} callers"), "FTS5 in process", &pairs);

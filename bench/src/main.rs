@@ -18,9 +18,9 @@ mod figures;
 mod fts;
 mod http;
 mod large;
-mod noise;
 mod older;
 mod options;
+mod processors;
 mod server;
 mod work;
 

@@ -12,6 +12,7 @@ use km_store::FileSystem;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::{Connection, Request};
+use crate::processors;
 
 /// The longest that a server may take to be ready, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +91,11 @@ impl Server {
     async fn is_ready(&self) -> Result<bool> {
         let mut connection = Connection::open(self.address).await?;
         Ok(connection.send(&Request::get("/readyz")).await?.status == 200)
+    }
+
+    /// Processor time of all its threads.
+    pub(crate) fn processor(&self) -> Duration {
+        processors::used_by(self.child.id())
     }
 
     pub(crate) fn resident(&self) -> Resident {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use km_contract::port::{EntryRow, Placement, Record, RecordState};
-use km_model::{ContentHash, EntryId, LinkTarget, TenantId, Timestamp, WriteDocument, WriteId};
+use km_model::{ContentHash, EntryId, LinkTarget, Outcome, TenantId, Timestamp, WriteDocument, WriteId};
 
 use crate::answer::Receipt;
 use crate::history::{Fate, History, Standing};
@@ -31,10 +31,14 @@ pub(crate) enum Breach {
     Unsent,
     /// The head of an entry is not its newest revision.
     WrongHead,
+    /// A write was called created, revised or superseded and was not.
+    WrongOutcome,
     /// An entry counts or numbers its revisions wrongly, is missing, or has no write.
     WrongEntry,
     /// A link that a write states is missing, or one that no write states is there.
     WrongLink,
+    /// An approval does not stand where the newest write puts it.
+    WrongApproval,
     /// Two receipts for one write say different things.
     ReceiptsDiffer,
 }
@@ -64,6 +68,7 @@ pub(crate) fn check(history: &History, kept: &Kept) -> Vec<Finding> {
     check_strangers(&tenant, history, kept, &mut findings);
     check_entries(kept, &mut findings);
     check_links(kept, &mut findings);
+    check_approvals(kept, &mut findings);
     findings.0
 }
 
@@ -149,11 +154,37 @@ fn check_strangers(tenant: &TenantId, history: &History, kept: &Kept, findings: 
     }
 }
 
-/// What the rows of the ledger say about one entry.
+/// What the rows of the ledger say about one entry, as far as they were read.
 #[derive(Default)]
 struct Revisions<'a> {
     head: Option<(Timestamp, &'a WriteId)>,
-    numbers: Vec<u64>,
+    count: u64,
+}
+
+impl<'a> Revisions<'a> {
+    /// Applies the next row, as the store should have.
+    fn apply(&mut self, row: &'a Record, placement: &Placement, findings: &mut Findings) {
+        let version = Some((row.occurred_at, &row.write_id));
+        let outcome = match self.head {
+            None => Outcome::Created,
+            head if version > head => Outcome::Revised,
+            Some(_) => Outcome::Superseded,
+        };
+        if placement.outcome != outcome {
+            let what = format!("{} was {outcome:?}, not {:?}", row.write_id, placement.outcome);
+            findings.add(Breach::WrongOutcome, what);
+        }
+        let id = placement.entry_id;
+        match placement.revision {
+            number if number == self.count + 1 => {}
+            number if number <= self.count => {
+                findings.add(Breach::Duplicated, format!("{id} has two revisions {number}"));
+            }
+            number => findings.add(Breach::WrongEntry, format!("{id} has no revision before {number}")),
+        }
+        self.count += 1;
+        self.head = self.head.max(version);
+    }
 }
 
 fn check_entries(kept: &Kept, findings: &mut Findings) {
@@ -161,13 +192,12 @@ fn check_entries(kept: &Kept, findings: &mut Findings) {
     for row in &kept.records {
         if let RecordState::Applied(placement) = &row.state {
             let revisions = expected.entry((&row.tenant, placement.entry_id)).or_default();
-            revisions.head = revisions.head.max(Some((row.occurred_at, &row.write_id)));
-            revisions.numbers.push(placement.revision);
+            revisions.apply(row, placement, findings);
         }
     }
     for entry in &kept.entries {
         match expected.remove(&(&entry.tenant, entry.entry_id)) {
-            Some(revisions) => check_entry(entry, revisions, findings),
+            Some(revisions) => check_entry(entry, &revisions, findings),
             None => findings.add(Breach::WrongEntry, format!("{} has no write", entry.entry_id)),
         }
     }
@@ -176,19 +206,15 @@ fn check_entries(kept: &Kept, findings: &mut Findings) {
     }
 }
 
-fn check_entry(entry: &EntryRow, mut revisions: Revisions<'_>, findings: &mut Findings) {
+fn check_entry(entry: &EntryRow, revisions: &Revisions<'_>, findings: &mut Findings) {
     let id = entry.entry_id;
     if revisions.head != Some((entry.head_occurred_at, &entry.head_write_id)) {
         let what = format!("{id} has {}, its newest is {:?}", entry.head_write_id, revisions.head);
         findings.add(Breach::WrongHead, what);
     }
-    revisions.numbers.sort_unstable();
-    if revisions.numbers.windows(2).any(|pair| pair[0] == pair[1]) {
-        findings.add(Breach::Duplicated, format!("{id} has two revisions of one number"));
-    }
-    let count = u64::try_from(revisions.numbers.len()).unwrap_or(u64::MAX);
-    if entry.revisions != count || revisions.numbers.last() != Some(&count) {
-        findings.add(Breach::WrongEntry, format!("{id} counts {} of {count}", entry.revisions));
+    if entry.revisions != revisions.count {
+        let what = format!("{id} counts {} revisions of {}", entry.revisions, revisions.count);
+        findings.add(Breach::WrongEntry, what);
     }
 }
 
@@ -217,15 +243,48 @@ fn check_links(kept: &Kept, findings: &mut Findings) {
 }
 
 fn ties(row: &Record) -> Vec<Tie> {
-    let applied = matches!(row.state, RecordState::Applied(_));
-    let document = serde_json::from_slice::<WriteDocument>(&row.payload).ok().filter(|_| applied);
-    let Some(WriteDocument { incident_id: Some(incident), approval_id, playbook, .. }) = document else {
+    let Some(WriteDocument { incident_id: Some(incident), approval_id, playbook, .. }) = applied(row) else {
         return Vec::new();
     };
     let approval = approval_id.map(|approval| format!("approval {approval}"));
     let playbook = playbook.map(|playbook| format!("playbook {playbook}"));
     let targets = approval.into_iter().chain(playbook);
     targets.map(|target| (row.tenant.to_string(), incident.clone(), target)).collect()
+}
+
+/// What an applied row says.
+fn applied(row: &Record) -> Option<WriteDocument> {
+    let applied = matches!(row.state, RecordState::Applied(_));
+    serde_json::from_slice(&row.payload).ok().filter(|_| applied)
+}
+
+/// Where an approval stands, by which version of what is said about it.
+type Standpoint<'a> = ((Timestamp, &'a str), String);
+
+fn check_approvals(kept: &Kept, findings: &mut Findings) {
+    let mut expected: BTreeMap<(&str, String), Standpoint<'_>> = BTreeMap::new();
+    for row in &kept.records {
+        let document = applied(row).unwrap_or_default();
+        if let (Some(approval), Some(status)) = (document.approval_id, document.approval_status) {
+            let said = ((row.occurred_at, row.write_id.as_str()), status);
+            let newest = expected.entry((row.tenant.as_str(), approval)).or_insert_with(|| said.clone());
+            if said.0 > newest.0 {
+                *newest = said;
+            }
+        }
+    }
+    for row in &kept.approvals {
+        let status = row.status.as_str().to_owned();
+        let actual = ((row.status_at, row.status_write_id.as_str()), status);
+        let stated = expected.remove(&(row.tenant.as_str(), row.approval.to_string()));
+        if stated.as_ref() != Some(&actual) {
+            let what = format!("{} stands at {actual:?}, stated is {stated:?}", row.approval);
+            findings.add(Breach::WrongApproval, what);
+        }
+    }
+    for (_, approval) in expected.keys() {
+        findings.add(Breach::WrongApproval, format!("{approval} is missing"));
+    }
 }
 
 #[cfg(test)]

@@ -7,19 +7,23 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Answer, Problem, Receipt, said};
+use crate::answer::{Answer, Problem, Receipt, json, said};
 use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::http::{Call, Caller, Reply};
 use crate::log::{Line, Log, LogReader};
-use crate::work::{Author, Draft};
+use crate::work::{Author, Draft, Landmark};
 
 /// Acknowledged writes that a client remembers, to send them again.
 const REMEMBERED_MAX: usize = 64;
+/// Words that a client remembers, to search for them.
+const LANDMARKS_MAX: usize = 16;
 /// A running server takes a write by then, whatever was in its way.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries of a write that was not kept.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The same on a full disk, where each write that is not kept will need room later.
+const PAUSE_WHEN_FULL: Duration = Duration::from_millis(50);
 
 /// What clients are told while they write.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub(crate) struct Client {
     author: Author,
     /// Acknowledged not long ago.
     remembered: Vec<(Draft, Receipt)>,
+    /// Acknowledged writes that a search must find.
+    landmarks: Vec<Landmark>,
     /// Sent, and nobody knows.
     unknown: Vec<Draft>,
     /// Not kept, and not given up.
@@ -70,6 +76,12 @@ enum Tried {
     Broke(io::Error),
 }
 
+/// A write that was taken in the end.
+struct Insisted {
+    outcome: String,
+    tries: u32,
+}
+
 impl Client {
     /// The client called `name` with its log in `directory`.
     pub(crate) fn new(name: &str, directory: PathBuf, dice: Dice) -> Result<Self, Failure> {
@@ -81,6 +93,7 @@ impl Client {
             author: Author::new(name, dice.clone()),
             dice,
             remembered: Vec::new(),
+            landmarks: Vec::new(),
             unknown: Vec::new(),
             not_kept: Vec::new(),
         })
@@ -112,8 +125,8 @@ impl Client {
         self.flush()
     }
 
-    /// Writes two kilobytes at a time until nothing was kept for `span`, and returns what it was told last.
-    pub(crate) fn fill(&mut self, span: Duration, limit: Duration) -> Result<Problem, Failure> {
+    /// Writes two kilobytes at a time until nothing was kept for `span`.
+    pub(crate) fn fill(&mut self, span: Duration, limit: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut acknowledged_at = Instant::now();
         while begun.elapsed() < limit {
@@ -122,12 +135,11 @@ impl Client {
                 Tried::Answered(Answer::Acknowledged { .. }) => acknowledged_at = Instant::now(),
                 Tried::Answered(Answer::Declined(problem)) if acknowledged_at.elapsed() < span => {
                     must_say_full(&problem)?;
-                    sleep(PAUSE);
+                    sleep(PAUSE_WHEN_FULL);
                 }
                 Tried::Answered(Answer::Declined(problem)) => {
                     must_say_full(&problem)?;
-                    self.flush()?;
-                    return Ok(problem);
+                    return self.flush();
                 }
                 other => return Err(unwanted(&draft, &other)),
             }
@@ -138,7 +150,13 @@ impl Client {
     /// Repeats every write that is in doubt until each is acknowledged.
     pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         for draft in std::mem::take(&mut self.unknown) {
-            self.insist(&draft)?;
+            let was_kept = self.is_kept(&draft)?;
+            let Insisted { outcome, tries } = self.insist(&draft)?;
+            if tries == 1 && was_kept != (outcome == "replayed") {
+                let id = &draft.write_id;
+                let what = format!("{id} was looked up (kept: {was_kept}), and repeating it is {outcome}");
+                return Err(Failure::broken(what));
+            }
         }
         Ok(())
     }
@@ -154,24 +172,36 @@ impl Client {
     /// Sends a new write until it is acknowledged.
     pub(crate) fn insist_on_a_new_one(&mut self) -> Result<(), Failure> {
         let draft = self.author.two_kilobytes();
-        self.insist(&draft)
+        self.insist(&draft).map(drop)
     }
 
-    fn insist(&mut self, draft: &Draft) -> Result<(), Failure> {
+    fn insist(&mut self, draft: &Draft) -> Result<Insisted, Failure> {
         let begun = Instant::now();
+        let mut tries = 0;
         while begun.elapsed() < PATIENCE {
             let told = self.send(draft)?;
+            tries += 1;
             match told {
-                Tried::Answered(Answer::Acknowledged { .. }) => {
+                Tried::Answered(Answer::Acknowledged { outcome, .. }) => {
                     self.unknown.retain(|other| other.write_id != draft.write_id);
                     self.not_kept.retain(|other| other.write_id != draft.write_id);
-                    return Ok(());
+                    return Ok(Insisted { outcome, tries });
                 }
                 Tried::Answered(Answer::Declined(_) | Answer::InDoubt) => sleep(PAUSE),
                 Tried::Answered(Answer::Refused(_)) | Tried::Broke(_) => return Err(unwanted(draft, &told)),
             }
         }
         Err(Failure::broken(format!("{} was not taken within {PATIENCE:?}", draft.write_id)))
+    }
+
+    /// Whether a write is there, by looking it up.
+    fn is_kept(&mut self, draft: &Draft) -> Result<bool, Failure> {
+        let reply = look_up(&mut self.caller, &draft.write_id)?;
+        match reply.status {
+            200 => Ok(true),
+            404 => Ok(false),
+            _ => Err(Failure::broken(format!("{} was looked up: {}", draft.write_id, said(&reply)))),
+        }
     }
 
     /// Looks up some of the writes that were acknowledged not long ago.
@@ -184,6 +214,29 @@ impl Client {
         Ok(())
     }
 
+    /// Writes something that no other write says, and searches for it.
+    pub(crate) fn write_and_find(&mut self) -> Result<(), Failure> {
+        let landmark = self.author.landmark();
+        self.insist(&landmark.draft)?;
+        self.keep_landmark(landmark.clone());
+        find(&mut self.caller, &landmark)
+    }
+
+    /// Searches for something that was acknowledged before.
+    pub(crate) fn find_again(&mut self) -> Result<(), Failure> {
+        self.any_landmark().map_or(Ok(()), |landmark| find(&mut self.caller, &landmark))
+    }
+
+    /// As [`Client::find_again`], but an index that cannot grow now may leave something out, and say so.
+    pub(crate) fn find_or_hear_why_not(&mut self) -> Result<(), Failure> {
+        self.any_landmark().map_or(Ok(()), |landmark| is_found(&mut self.caller, &landmark).map(drop))
+    }
+
+    fn any_landmark(&mut self) -> Option<Landmark> {
+        let at = self.dice.place(self.landmarks.len());
+        self.landmarks.get(at).cloned()
+    }
+
     /// One more write, an earlier one again, or one that has to be refused.
     fn step(&mut self) -> Result<Tried, Failure> {
         let (chance, any) = (self.dice.below(100), !self.remembered.is_empty());
@@ -191,7 +244,8 @@ impl Client {
             0..=7 if any => self.repeat(),
             8..=10 if any => self.contradict(),
             11..=13 => self.break_a_rule(),
-            14..=30 if !self.not_kept.is_empty() => {
+            14..=16 => self.set_a_landmark(),
+            17..=30 if !self.not_kept.is_empty() => {
                 let draft = self.not_kept.swap_remove(self.dice.place(self.not_kept.len()));
                 self.send_valid(&draft)
             }
@@ -249,6 +303,22 @@ impl Client {
         }
     }
 
+    fn set_a_landmark(&mut self) -> Result<Tried, Failure> {
+        let landmark = self.author.landmark();
+        let told = self.send_valid(&landmark.draft)?;
+        if matches!(told, Tried::Answered(Answer::Acknowledged { .. })) {
+            self.keep_landmark(landmark);
+        }
+        Ok(told)
+    }
+
+    fn keep_landmark(&mut self, landmark: Landmark) {
+        if self.landmarks.len() == LANDMARKS_MAX {
+            self.landmarks.swap_remove(self.dice.place(LANDMARKS_MAX));
+        }
+        self.landmarks.push(landmark);
+    }
+
     /// Sends a write: noted before, and what it was told noted after.
     fn send(&mut self, draft: &Draft) -> Result<Tried, Failure> {
         if let Err(error) = self.caller.connect() {
@@ -258,7 +328,7 @@ impl Client {
         let told = self.try_once(draft)?;
         match &told {
             Tried::Answered(Answer::Acknowledged { outcome, receipt }) => {
-                must_name(draft, receipt)?;
+                must_fit(draft, outcome, receipt)?;
                 let (outcome, receipt) = (outcome.clone(), receipt.clone());
                 self.note(&Line::Acknowledged { outcome, receipt: receipt.clone() })?;
                 self.remember(draft, receipt);
@@ -307,6 +377,7 @@ impl Client {
     /// is gone.
     pub(crate) fn doubt(&mut self, drafts: Vec<Draft>) {
         self.remembered.clear();
+        self.landmarks.clear();
         self.not_kept.clear();
         self.unknown = drafts;
     }
@@ -328,6 +399,35 @@ pub(crate) fn read_back(caller: &mut Caller, receipt: &Receipt) -> Result<(), Fa
     }
 }
 
+/// Whether an acknowledged write is found by its word. A search that did not look at everything says so; one
+/// that did must have found it.
+fn is_found(caller: &mut Caller, landmark: &Landmark) -> Result<bool, Failure> {
+    let target = format!("/v1/search?q={}&limit=5", landmark.word);
+    let reply = caller.call(Call::get(&target));
+    let reply = reply.map_err(|error| Failure::broken(format!("{target}: {error}")))?;
+    let body = json(&reply).map_err(Failure::broken)?;
+    let hits = body["hits"].as_array().map_or(&[][..], Vec::as_slice);
+    let title = landmark.draft.document.title.as_deref();
+    let found = hits.iter().any(|hit| hit["entry"]["title"].as_str() == title);
+    if !found && body["searched"]["complete"] != false {
+        let id = &landmark.draft.write_id;
+        return Err(Failure::broken(format!("{target} does not find {id}: {}", said(&reply))));
+    }
+    Ok(found)
+}
+
+/// Searches until the index has caught up.
+fn find(caller: &mut Caller, landmark: &Landmark) -> Result<(), Failure> {
+    let begun = Instant::now();
+    while !is_found(caller, landmark)? {
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::broken(format!("no search was complete within {PATIENCE:?}")));
+        }
+        sleep(PAUSE);
+    }
+    Ok(())
+}
+
 /// Looks up a write that was not kept: there is no such thing.
 pub(crate) fn read_nothing_back(caller: &mut Caller, write_id: &str) -> Result<(), Failure> {
     let reply = look_up(caller, write_id)?;
@@ -342,10 +442,12 @@ fn look_up(caller: &mut Caller, write_id: &str) -> Result<Reply, Failure> {
     call.map_err(|error| Failure::broken(format!("{write_id} could not be looked up: {error}")))
 }
 
-fn must_name(draft: &Draft, receipt: &Receipt) -> Result<(), Failure> {
-    match receipt.write_id == draft.write_id {
+/// A receipt is for the write that was sent, and only the first revision of an entry creates it.
+fn must_fit(draft: &Draft, outcome: &str, receipt: &Receipt) -> Result<(), Failure> {
+    let first = (outcome == "created") == (receipt.revision == 1) || outcome == "replayed";
+    match receipt.write_id == draft.write_id && first {
         true => Ok(()),
-        false => Err(Failure::broken(format!("{} was answered with {receipt:?}", draft.write_id))),
+        false => Err(Failure::broken(format!("{} was {outcome} with {receipt:?}", draft.write_id))),
     }
 }
 

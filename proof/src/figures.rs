@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::history::Counts;
+use crate::history::{Counts, History};
 
 /// What one layer did and found.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,12 @@ pub(crate) struct Figures {
     pub(crate) checks: u64,
     /// What was done to km, and how often.
     pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Answers that were no acknowledgements, by code.
+    pub(crate) problems: BTreeMap<String, u64>,
     /// What acknowledgements were worth where the data lay.
     pub(crate) durability: Option<String>,
+    /// How long after there was room again all clients were served, at worst.
+    pub(crate) resumed_within: Option<Duration>,
     pub(crate) took: Duration,
     pub(crate) failed: bool,
 }
@@ -37,13 +41,16 @@ impl Figures {
     }
 
     /// Adds the figures of a history that is closed.
-    pub(crate) fn add(&mut self, other: Counts) {
-        let counts = &mut self.counts;
-        counts.acknowledged += other.acknowledged;
-        counts.unknown += other.unknown;
-        counts.resolved += other.resolved;
-        counts.refused += other.refused;
-        counts.replayed += other.replayed;
+    pub(crate) fn add(&mut self, history: &History) {
+        let Counts { acknowledged, unknown, resolved, refused, replayed } = history.counts();
+        self.counts.acknowledged += acknowledged;
+        self.counts.unknown += unknown;
+        self.counts.resolved += resolved;
+        self.counts.refused += refused;
+        self.counts.replayed += replayed;
+        for (code, count) in &history.problems {
+            *self.problems.entry(code.clone()).or_default() += count;
+        }
     }
 
     /// How far a long run has come.
@@ -61,7 +68,9 @@ impl Figures {
             "name": self.name, "seed": self.seed, "cases": self.cycles, "acknowledged": acknowledged,
             "unknown": unknown, "resolved": resolved, "refused": refused, "replayed": replayed,
             "lost": self.lost, "duplicated": self.duplicated, "checks": self.checks, "faults": self.faults,
-            "durability": self.durability, "seconds": self.took.as_secs_f64(), "passed": !self.failed,
+            "problems": self.problems,
+            "durability": self.durability,
+            "resumed_within_seconds": self.resumed_within.map(|time| time.as_secs_f64()), "seconds": self.took.as_secs_f64(), "passed": !self.failed,
         })
     }
 
@@ -93,8 +102,10 @@ impl Figures {
     fn remarks(&self) -> String {
         let faults = self.faults.iter().map(|(name, count)| format!("{count} {name}"));
         let checks = format!("{} checks", self.checks);
+        let problems = self.problems.iter().map(|(code, count)| format!("{count} {code}"));
         let durability = self.durability.iter().map(|class| format!("durability {class}"));
-        faults.chain([checks]).chain(durability).collect::<Vec<_>>().join(", ")
+        let resumed = self.resumed_within.iter().map(|time| format!("resumed within {time:.1?}"));
+        faults.chain([checks]).chain(problems).chain(durability).chain(resumed).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -141,7 +152,6 @@ mod tests {
     #[test]
     fn the_json_holds_what_the_plan_of_proofs_asks_for() {
         let mut figures = Figures::new("T4", 7);
-        figures.add(Counts { acknowledged: 3, unknown: 2, resolved: 1, refused: 5, replayed: 4 });
         figures.fault("kills under load");
         let json = figures.json();
         for name in ["name", "cases", "acknowledged", "lost", "duplicated", "seed", "seconds"] {

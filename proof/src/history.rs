@@ -13,7 +13,9 @@ use crate::work::Expected;
 pub(crate) struct History {
     fates: BTreeMap<String, Fate>,
     /// Acknowledgements that were given for writes that were there already.
-    pub(crate) replays: u64,
+    replays: u64,
+    /// Answers that were no acknowledgements, by code.
+    pub(crate) problems: BTreeMap<String, u64>,
 }
 
 /// What became of one write as far as its client knows.
@@ -71,7 +73,10 @@ impl History {
                 Ok(())
             }
             Line::Imported { write_id } => self.fate(&write_id).map(Fate::acknowledge),
-            Line::NotKept { write_id, .. } => self.fate(&write_id).map(|fate| fate.waiting = false),
+            Line::NotKept { write_id, code, .. } => {
+                *self.problems.entry(code).or_default() += 1;
+                self.fate(&write_id).map(|fate| fate.waiting = false)
+            }
         }
     }
 

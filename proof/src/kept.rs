@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use km_contract::Clock;
-use km_contract::port::{Audit, EntryRow, LinkRow, Record, StoreError};
+use km_contract::port::{ApprovalRow, Audit, EntryRow, LinkRow, Record, StoreError};
 use km_model::Timestamp;
 
 use crate::failure::Failure;
@@ -19,6 +19,7 @@ pub(crate) struct Kept {
     pub(crate) records: Vec<Record>,
     pub(crate) entries: Vec<EntryRow>,
     pub(crate) links: Vec<LinkRow>,
+    pub(crate) approvals: Vec<ApprovalRow>,
 }
 
 impl Kept {
@@ -37,25 +38,33 @@ impl Kept {
     }
 
     async fn of(audit: &dyn Audit) -> Result<Self, StoreError> {
+        let snapshot = audit.snapshot().await?;
         let mut kept = Self::default();
         loop {
             let after = kept.records.last().map_or(0, |last| last.position);
-            match audit.records(after, PAGE).await? {
+            match snapshot.ledger_rows(after, PAGE).await? {
                 page if page.is_empty() => break,
-                page => kept.records.extend(page),
+                page => kept.records.extend(page.into_iter().map(|row| row.record)),
             }
         }
         loop {
             let after = kept.entries.last().map(|last| (last.tenant.clone(), last.entry_id));
-            match audit.entry_rows(after.as_ref(), PAGE).await? {
+            match snapshot.entry_rows(after.as_ref(), PAGE).await? {
                 page if page.is_empty() => break,
                 page => kept.entries.extend(page),
             }
         }
         loop {
-            match audit.link_rows(kept.links.len(), PAGE).await? {
-                page if page.is_empty() => return Ok(kept),
+            match snapshot.link_rows(kept.links.last(), PAGE).await? {
+                page if page.is_empty() => break,
                 page => kept.links.extend(page),
+            }
+        }
+        loop {
+            let after = kept.approvals.last().map(|last| (last.tenant.clone(), last.approval.clone()));
+            match snapshot.approval_rows(after.as_ref(), PAGE).await? {
+                page if page.is_empty() => return Ok(kept),
+                page => kept.approvals.extend(page),
             }
         }
     }

@@ -9,7 +9,7 @@ use std::thread::sleep;
 
 use serde::Deserialize;
 
-use crate::client::{Client, Phase};
+use crate::client::Client;
 use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::figures::Figures;
@@ -85,8 +85,8 @@ impl Trial for Kills {
         self.rig.check(figures)
     }
 
-    fn rig(&self) -> &Rig {
-        &self.rig
+    fn rig(&mut self) -> &mut Rig {
+        &mut self.rig
     }
 
     fn into_rig(self) -> Rig {
@@ -108,7 +108,10 @@ impl Kills {
     fn catch_up(&mut self, server: &Server) -> Result<(), Failure> {
         self.importer.finish(&self.rig, server)?;
         self.rig.resolve()?;
-        self.rig.together(|client| client.read_back(READ_BACK))
+        self.rig.together(|client| {
+            client.read_back(READ_BACK)?;
+            client.find_again()
+        })
     }
 
     fn kill_at_start(&mut self, figures: &mut Figures) -> Result<(), Failure> {
@@ -119,7 +122,21 @@ impl Kills {
             starting.kill()?;
             figures.fault("kills at start");
         }
-        Ok(())
+        self.kill_at_birth(figures)
+    }
+
+    /// A store that is being made: whatever is left of it, the next start makes it whole.
+    fn kill_at_birth(&mut self, figures: &mut Figures) -> Result<(), Failure> {
+        let instant = self.dice.within(0, 20);
+        let Rig { km, log, .. } = &self.rig;
+        let newborn = self.rig.path("newborn");
+        let starting = km.begin(&newborn, log)?;
+        sleep(instant);
+        starting.kill()?;
+        figures.fault("kills at birth");
+        km.serve(&newborn, log)?.kill()?;
+        km.done(&["verify", "--data", text(&newborn)?], log)?;
+        fs::remove_dir_all(&newborn).map_err(Failure::file(&newborn))
     }
 
     fn kill_under_load(&mut self, server: Server, figures: &mut Figures) -> Result<(), Failure> {
@@ -156,17 +173,13 @@ impl Kills {
                 import.kill()?;
                 sleep(later);
             }
-            end(server, phase)?;
+            phase.doom();
+            server.kill()?;
             import.ended()
         })?;
         self.importer.note_end(ended.code == Some(0))?;
         self.rig.gather()
     }
-}
-
-fn end(server: Server, phase: &Phase) -> Result<(), Failure> {
-    phase.doom();
-    server.kill()
 }
 
 /// Imports files through the server, again and again until one has come to its end.

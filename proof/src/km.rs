@@ -151,10 +151,9 @@ impl Process {
             .map_err(Failure::because("could not send a signal"))
     }
 
-    /// Whether it runs still.
-    fn runs(&mut self) -> Result<bool, Failure> {
-        let ended = self.child.try_wait().map_err(Failure::because("could not ask for a child"))?;
-        Ok(ended.is_none())
+    /// How it ended, if it has.
+    fn end(&mut self) -> Result<Option<ExitStatus>, Failure> {
+        self.child.try_wait().map_err(Failure::because("could not ask for a child"))
     }
 
     /// What it says until its end, and how it ends.
@@ -214,8 +213,19 @@ impl Starting {
         self.0.kill()
     }
 
-    /// Waits for the line that says where it listens.
+    /// Waits until it serves.
+    ///
+    /// # Errors
+    /// It ended instead, or does neither.
     pub(crate) fn serving(self) -> Result<Server, Failure> {
+        match self.served()? {
+            Served::Serves(server) => Ok(server),
+            Served::Ended(code) => Err(Failure::broken(format!("`km serve` ended at its start: {code:?}"))),
+        }
+    }
+
+    /// Waits until it serves or has ended.
+    pub(crate) fn served(self) -> Result<Served, Failure> {
         loop {
             let line = match self.0.lines.recv_timeout(START_MAX) {
                 Ok(line) => line,
@@ -224,14 +234,23 @@ impl Starting {
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let (status, _) = self.0.ended(STOP_MAX)?;
-                    return Err(Failure::broken(format!("`km serve` ended at its start: {status}")));
+                    return Ok(Served::Ended(status.code()));
                 }
             };
             if let Some(address) = address_in(&line) {
-                return Ok(Server { address, process: self.0 });
+                return Ok(Served::Serves(Server { address, process: self.0 }));
             }
         }
     }
+}
+
+/// What became of a start.
+#[derive(Debug)]
+pub(crate) enum Served {
+    /// It serves.
+    Serves(Server),
+    /// It ended with this code; `None` when a signal ended it.
+    Ended(Option<i32>),
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
@@ -267,28 +286,35 @@ impl Server {
         self.process.signal(Signal::TERM)
     }
 
-    /// `kill -9`, though it may have ended in order by now.
+    /// `kill -9`, though it may have ended in order by now; then with 0.
     pub(crate) fn kill_while_it_ends(mut self) -> Result<(), Failure> {
-        self.process.kill()
+        match self.process.end()? {
+            Some(status) => must_be_orderly(status),
+            None => self.process.kill(),
+        }
     }
 
     /// Ends it in order: exit code 0, in time.
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         self.terminate()?;
         let (status, _) = self.process.ended(STOP_MAX)?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Failure::broken(format!("an orderly end of `km serve` came with {status}"))),
-        }
+        must_be_orderly(status)
     }
 
     /// # Errors
     /// It ended by itself.
     pub(crate) fn must_run(&mut self) -> Result<(), Failure> {
-        match self.process.runs()? {
-            true => Ok(()),
-            false => Err(Failure::broken("`km serve` ended by itself")),
+        match self.process.end()? {
+            None => Ok(()),
+            Some(status) => Err(Failure::broken(format!("`km serve` ended by itself: {status}"))),
         }
+    }
+}
+
+fn must_be_orderly(status: ExitStatus) -> Result<(), Failure> {
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::broken(format!("an orderly end of `km serve` came with {status}"))),
     }
 }
 

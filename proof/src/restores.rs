@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::figures::Figures;
 use crate::history::Counting;
-use crate::km::{Km, Server, text};
+use crate::km::{Ended, Km, Server, text};
 use crate::rig::Rig;
 use crate::trial::Trial;
 
@@ -36,11 +36,11 @@ impl Trial for Restores {
         self.load_for(length)?;
         // From here on an acknowledgement is worth no more than the disk that will be destroyed.
         self.rig.counting = Counting::NoAnswers;
-        self.back_up_and_destroy(server)?;
-        figures.fault("directories destroyed");
-        self.restore()?;
-        self.rig.check(figures)?;
-        self.rig.the_shipped_checker_can_fail()
+        self.back_up(server, figures)?;
+        self.write_and_kill()?;
+        self.restore_beside_what_is_left(&["km.db"], figures)?;
+        self.restore_beside_what_is_left(&["km.db", "km.db-wal", "km.db-shm"], figures)?;
+        self.lose_the_directory(figures)
     }
 
     /// Clients repeat what they wrote after the backup began, as they would after any doubt, and go on.
@@ -53,12 +53,13 @@ impl Trial for Restores {
         let length = self.dice.within(20, 120);
         self.load_for(length)?;
         self.rig.together(Client::catch_up)?;
+        self.rig.together(Client::write_and_find)?;
         server.stop()?;
         self.rig.check(figures)
     }
 
-    fn rig(&self) -> &Rig {
-        &self.rig
+    fn rig(&mut self) -> &mut Rig {
+        &mut self.rig
     }
 
     fn into_rig(self) -> Rig {
@@ -74,31 +75,95 @@ impl Restores {
         })
     }
 
-    /// Clients write before, during and after the backup; then the server is killed and its directory removed.
-    fn back_up_and_destroy(&mut self, server: Server) -> Result<(), Failure> {
+    /// Clients write before, during and after the backup, until the server ends in order.
+    fn back_up(&mut self, server: Server, figures: &mut Figures) -> Result<(), Failure> {
         let (before, after) = (self.dice.within(0, 60), self.dice.within(20, 200));
-        let backup = self.rig.path("backup.db");
+        let broken_off = self.dice.within(0, 15);
         let (km, data, log) = (self.rig.km.clone(), self.rig.data.clone(), self.rig.log.clone());
+        let [backup, half] = ["backup.db", "broken-off.db"].map(|name| self.rig.path(name));
         self.rig.load(|phase| {
             sleep(before);
+            let mut verb = km.verb(&["backup", "--data", text(&data)?, text(&half)?], &log)?;
+            sleep(broken_off);
+            verb.kill()?;
             km.done(&["backup", "--data", text(&data)?, text(&backup)?], &log)?;
             sleep(after);
             phase.doom();
-            server.kill()
+            server.stop()
         })?;
-        fs::remove_dir_all(&self.rig.data).map_err(Failure::file(&self.rig.data))
+        figures.fault("kills of a backup");
+        self.look_at_a_half_backup(&half)
     }
 
-    /// Into the directory that is gone; a second time it is not empty any more, and stays as it is.
-    fn restore(&self) -> Result<(), Failure> {
-        let Rig { km, data, log, .. } = &self.rig;
-        let backup = self.rig.path("backup.db");
-        let arguments = ["restore", "--data", text(data)?, text(&backup)?];
-        km.done(&arguments, log)?;
-        let again = km.run(&arguments, log)?;
-        match again.code {
-            Some(1) => Ok(()),
-            _ => Err(Failure::broken(format!("a restore over a store was not refused: {again:?}"))),
+    /// The next server is killed under load: what it leaves beside the ledger fits no backup.
+    fn write_and_kill(&mut self) -> Result<(), Failure> {
+        let server = self.rig.serve()?;
+        let length = self.dice.within(50, 200);
+        self.rig.load(|phase| {
+            sleep(length);
+            phase.doom();
+            server.kill()
+        })
+    }
+
+    /// A backup that was broken off is whole or not there.
+    fn look_at_a_half_backup(&self, half: &Path) -> Result<(), Failure> {
+        if !half.exists() {
+            return Ok(());
         }
+        let Rig { km, log, .. } = &self.rig;
+        let scratch = self.rig.path("scratch");
+        km.done(&["restore", "--data", text(&scratch)?, text(half)?], log)?;
+        km.done(&["verify", "--data", text(&scratch)?], log).map(drop)
+    }
+
+    /// Only these files are gone, and what lay beside them stayed as the kill left it: a restore must not take
+    /// any of that for its own. It may refuse the directory.
+    fn restore_beside_what_is_left(&mut self, gone: &[&str], figures: &mut Figures) -> Result<(), Failure> {
+        for path in gone.iter().map(|name| self.rig.data.join(name)).filter(|path| path.exists()) {
+            fs::remove_file(&path).map_err(Failure::file(&path))?;
+        }
+        figures.fault("ledgers lost");
+        match self.restore()?.code {
+            Some(0) => {}
+            Some(1) => return Ok(()),
+            code => return Err(Failure::broken(format!("a restore beside old files ended with {code:?}"))),
+        }
+        self.rig.check(figures)?;
+        let server = self.rig.serve()?;
+        self.rig.together(Client::write_and_find)?;
+        server.kill()
+    }
+
+    /// Nothing is left, and the first restore is killed on its way.
+    fn lose_the_directory(&mut self, figures: &mut Figures) -> Result<(), Failure> {
+        let data = self.rig.data.clone();
+        fs::remove_dir_all(&data).map_err(Failure::file(&data))?;
+        figures.fault("directories lost");
+        let instant = self.dice.within(0, 15);
+        let mut verb = self.rig.km.verb(&self.restoring()?.each_ref().map(String::as_str), &self.rig.log)?;
+        sleep(instant);
+        verb.kill()?;
+        figures.fault("kills of a restore");
+        // One that was killed at its very end has made the store already.
+        let ended = self.restore()?;
+        if !matches!(ended.code, Some(0 | 1)) {
+            return Err(Failure::broken(format!("a restore after one that was killed: {ended:?}")));
+        }
+        self.rig.check(figures)?;
+        self.rig.the_shipped_checker_can_fail()?;
+        match self.restore()?.code {
+            Some(1) => Ok(()),
+            code => Err(Failure::broken(format!("a restore over a store was not refused: {code:?}"))),
+        }
+    }
+
+    fn restoring(&self) -> Result<[String; 4], Failure> {
+        let (data, backup) = (text(&self.rig.data)?, self.rig.path("backup.db"));
+        Ok(["restore", "--data", data, text(&backup)?].map(str::to_owned))
+    }
+
+    fn restore(&self) -> Result<Ended, Failure> {
+        self.rig.km.run(&self.restoring()?.each_ref().map(String::as_str), &self.rig.log)
     }
 }

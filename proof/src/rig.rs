@@ -94,8 +94,9 @@ impl Rig {
                 self.clients.iter_mut().map(|client| scope.spawn(move || client.write_on(phase))).collect();
             let done = fault(phase);
             phase.end();
-            calls.into_iter().try_for_each(join)?;
-            done
+            // What befell the server says more than what clients saw of it.
+            let joined = calls.into_iter().try_for_each(join);
+            done.and_then(|done| joined.map(|()| done))
         });
         self.gather()?;
         done
@@ -144,29 +145,42 @@ impl Rig {
         self.history.receipts().try_for_each(|receipt| read_back(&mut caller, receipt))
     }
 
-    /// Writes every receipt that was given into a file, as `km verify` reads it.
-    pub(crate) fn receipts_file(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.path(name);
-        write_receipts(&path, self.history.receipts())?;
-        Ok(path)
-    }
-
     /// Both checkers, on the data directory as it is now.
     pub(crate) fn check(&mut self, figures: &mut Figures) -> Result<(), Failure> {
         self.together(Client::flush)?;
-        let receipts = self.receipts_file("receipts.jsonl")?;
-        let verdict = self.km.verify(&self.data, &receipts, &self.log)?;
-        let kept = Kept::read(&self.data)?;
-        let findings = check(&self.history, &kept);
         figures.checks += 1;
-        figures.lost += count(&findings, Breach::Lost).max(verdict.lost);
+        let mut broken = Vec::new();
+        let verdict = heard(self.verdict(), &mut broken)?;
+        let kept = heard(Kept::read(&self.data), &mut broken)?;
+        let findings = kept.as_ref().map(|kept| check(&self.history, kept));
+        figures.lost += self.lost(findings.as_deref(), verdict.as_ref());
+        let findings = findings.unwrap_or_default();
         figures.duplicated += count(&findings, Breach::Duplicated);
-        let mut broken: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        broken.extend(verdict.findings.iter().map(|finding| format!("km verify: {finding}")));
-        broken.extend(self.contradictions(&verdict, &kept));
+        broken.extend(findings.iter().map(ToString::to_string));
+        let shipped = verdict.iter().flat_map(|verdict| &verdict.findings);
+        broken.extend(shipped.map(|finding| format!("km verify: {finding}")));
+        if let (Some(verdict), Some(kept)) = (&verdict, &kept) {
+            broken.extend(self.contradictions(verdict, kept));
+        }
         match broken.is_empty() {
             true => Ok(()),
             false => Err(Failure::Broken(broken)),
+        }
+    }
+
+    fn verdict(&self) -> Result<Verdict, Failure> {
+        let receipts = self.path("receipts.jsonl");
+        write_receipts(&receipts, self.history.receipts())?;
+        self.km.verify(&self.data, &receipts, &self.log)
+    }
+
+    /// From a store that cannot be read everything is lost.
+    fn lost(&self, findings: Option<&[Finding]>, verdict: Option<&Verdict>) -> u64 {
+        match (findings, verdict) {
+            (Some(findings), verdict) => {
+                count(findings, Breach::Lost).max(verdict.map_or(0, |verdict| verdict.lost))
+            }
+            (None, _) => self.history.counts().acknowledged,
         }
     }
 
@@ -196,7 +210,7 @@ impl Rig {
 
     /// Adds what is known to the figures.
     pub(crate) fn count(&self, figures: &mut Figures) {
-        figures.add(self.history.counts());
+        figures.add(&self.history);
         if let Some(receipt) = self.history.receipts().next() {
             figures.durability = Some(receipt.durability.clone());
         }
@@ -222,6 +236,18 @@ impl Rig {
 
 fn join(call: thread::ScopedJoinHandle<'_, Result<(), Failure>>) -> Result<(), Failure> {
     call.join().unwrap_or_else(|_| Err(Failure::hindered("a client panicked")))
+}
+
+/// What one checker cannot read is a finding, and the other one is asked all the same.
+fn heard<T>(looked: Result<T, Failure>, broken: &mut Vec<String>) -> Result<Option<T>, Failure> {
+    match looked {
+        Ok(seen) => Ok(Some(seen)),
+        Err(Failure::Broken(findings)) => {
+            broken.extend(findings);
+            Ok(None)
+        }
+        Err(hindered) => Err(hindered),
+    }
 }
 
 fn count(findings: &[Finding], breach: Breach) -> u64 {

@@ -1,6 +1,6 @@
 //! A layer as a row of cycles on fresh data directories, and the report of the one that failed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ pub(crate) trait Trial: Sized {
     fn finish(&mut self, figures: &mut Figures) -> Result<(), Failure>;
 
     /// What is known about the directory.
-    fn rig(&self) -> &Rig;
+    fn rig(&mut self) -> &mut Rig;
 
     /// The same, when the trial is over.
     fn into_rig(self) -> Rig;
@@ -70,7 +70,7 @@ struct Failed {
     failure: Failure,
     cycles: u64,
     /// Where everything was left; `None` when it had not begun.
-    left: Option<(std::path::PathBuf, String)>,
+    left: Option<(PathBuf, String)>,
 }
 
 fn on_one_directory<T: Trial>(
@@ -91,10 +91,26 @@ fn on_one_directory<T: Trial>(
         .and_then(|()| trial.finish(figures));
     trial.rig().count(figures);
     ended.map_err(|failure| {
+        let failure = with_losses(failure, trial.rig(), figures);
         let rig = trial.into_rig();
         let said = tail(&rig.log, LOG_LINES);
         Failed { failure, cycles: done, left: Some((rig.keep(), said)) }
     })
+}
+
+/// A client that was told something wrong stops at once; what is missing besides is looked for now.
+fn with_losses(failure: Failure, rig: &mut Rig, figures: &mut Figures) -> Failure {
+    match failure {
+        Failure::Broken(mut findings) if figures.lost + figures.duplicated == 0 => {
+            if let Err(Failure::Broken(more)) = rig.check(figures) {
+                let new = more.into_iter().filter(|finding| !findings.contains(finding));
+                let new: Vec<String> = new.map(|finding| format!("afterwards: {finding}")).collect();
+                findings.extend(new);
+            }
+            Failure::Broken(findings)
+        }
+        failure => failure,
+    }
 }
 
 /// Says what failed, how to make it again, and where to look.

@@ -56,6 +56,13 @@ pub(crate) struct Draft {
     pub(crate) document: WriteDocument,
 }
 
+/// A write that a search for one word must find.
+#[derive(Clone, Debug)]
+pub(crate) struct Landmark {
+    pub(crate) draft: Draft,
+    pub(crate) word: String,
+}
+
 /// What the ledger must say of a write, computed from what was sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
@@ -112,6 +119,16 @@ impl Author {
         let resolved = self.resolved();
         let content = Some(self.text(2_000));
         self.named(WriteDocument { content, ..resolved })
+    }
+
+    /// A resolved incident that nobody revises, with a word in its title that no other write has.
+    pub(crate) fn landmark(&mut self) -> Landmark {
+        let word = format!("landmark{}x{}", self.name, self.writes + 1);
+        let document = WriteDocument {
+            title: Some(format!("{word} {}", self.word())),
+            ..self.document("incident_resolve", Some(format!("INC-{word}")))
+        };
+        Landmark { draft: self.named(document), word }
     }
 
     /// A write that breaks a rule, under an id of its own.
@@ -251,6 +268,7 @@ mod tests {
         let drafts: Vec<Draft> = (0..2_000).map(|_| author.draft()).collect();
         assert!(drafts.iter().all(|draft| expected(draft).is_some()));
         assert!(expected(&author.two_kilobytes()).is_some());
+        assert!(expected(&author.landmark().draft).is_some());
         let ids: HashSet<_> = drafts.iter().map(|draft| &draft.write_id).collect();
         assert_eq!(ids.len(), drafts.len());
     }

@@ -23,7 +23,7 @@ cargo xtask <verb>
     deny            licences and advisories of the dependencies (needs cargo-deny)
     proof [ARG …]   the torture tests; see `cargo xtask proof --help`
     bench [ARG …]   figures against the alternatives; see `cargo xtask bench --help`
-    eval DIR …      the quality of search on a labelled set; see `docs/guide/search.md`";
+    eval [ARG …]    the quality of search on a labelled set: `eval quality DIR`; see `docs/guide/search.md`";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

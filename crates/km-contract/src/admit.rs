@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use km_model::limits::FUTURE_SECONDS_MAX;
+use km_model::limits::{
+    CONTENT_BYTES_MAX, FUTURE_SECONDS_MAX, LABEL_VALUE_BYTES_MAX, METADATA_BYTES_MAX, SOURCE_BYTES_MAX,
+    TAG_BYTES_MAX, TITLE_BYTES_MAX,
+};
 use km_model::{
-    AlertNotice, ApprovalId, ApprovalStatus, ContentHash, EntryId, EntryKey, IncidentId, PathKind,
-    PlaybookSlug, Rule, Source, TenantId, Timestamp, Violation, Write, WriteDocument, WriteId,
+    AlertNotice, ApprovalId, ApprovalStatus, ContentHash, EntryId, EntryKey, Fingerprint, IncidentId,
+    Metadata, PathKind, PlaybookSlug, Rule, Source, TenantId, Timestamp, Violation, Write, WriteDocument,
+    WriteId,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::redact::{redact, redact_json};
+use crate::redact::{holds_secret, redact_json, redact_member, redact_name, redact_within};
 use crate::{Clock, Jitter};
 
 /// The door: stamps, redacts and names writes.
@@ -20,13 +24,36 @@ pub struct Admission {
     clock: Arc<dyn Clock>,
 }
 
-/// What to do with a time that lies too far ahead of our clock.
+/// How a write comes in: whether its author can be asked to correct it, and since when it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FutureTime {
-    /// Refuse the write; its author can correct it.
-    Refuse,
-    /// Take the time of intake and note the claimed one; the sender cannot correct it.
-    Clamp,
+pub enum Arrival {
+    /// From a caller: a time that lies too far ahead of our clock is refused.
+    Call,
+    /// From a caller who hands on what came in before, such as an export: as [`Arrival::Call`], and as old as it is.
+    HandedOn {
+        /// When it came in first.
+        since: Timestamp,
+    },
+    /// From a sender who cannot be asked: the time of intake counts, and the claimed one stays in the content.
+    Delivery,
+    /// Out of a dead letter, as [`Arrival::Delivery`]. It came in when the letter was kept: trying it again
+    /// later does not make it newer.
+    Letter {
+        /// When the letter was kept.
+        since: Timestamp,
+        /// The hash of its payload: what this write may settle.
+        of: ContentHash,
+    },
+}
+
+impl Arrival {
+    /// When a write that arrives so came in.
+    pub(crate) fn since(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Call | Self::Delivery => now,
+            Self::HandedOn { since } | Self::Letter { since, .. } => since.min(now),
+        }
+    }
 }
 
 /// A write that may enter a store: valid, without secrets, named.
@@ -42,7 +69,7 @@ pub struct Admitted {
     approval_status: Option<ApprovalStatus>,
     playbook: Option<PlaybookSlug>,
     occurred_at: Timestamp,
-    admitted_at: Timestamp,
+    settles: Option<ContentHash>,
     content_hash: ContentHash,
     payload: Vec<u8>,
 }
@@ -79,10 +106,11 @@ impl Admission {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         mut write: Write,
-        future: FutureTime,
+        arrival: Arrival,
     ) -> Result<Admitted, Vec<Violation>> {
         let now = self.clock.now();
-        settle_time(&mut write, now, future)?;
+        let occurred_at = settle_time(&write, now, arrival)?;
+        refuse_secret_ids(&write, write_id.as_ref())?;
         redact_write(&mut write);
         let payload = WriteDocument::canonical(&write);
         let content_hash = ContentHash::of(&payload);
@@ -98,8 +126,11 @@ impl Admission {
             approval: write.path.approval().cloned(),
             approval_status: write.path.approval_status(),
             playbook: write.playbook,
-            occurred_at: write.occurred_at.unwrap_or(now),
-            admitted_at: now,
+            occurred_at,
+            settles: match arrival {
+                Arrival::Call | Arrival::HandedOn { .. } | Arrival::Delivery => None,
+                Arrival::Letter { of, .. } => Some(of),
+            },
             content_hash,
             payload,
         })
@@ -111,47 +142,108 @@ impl Admission {
         tenant: &TenantId,
         mut notice: AlertNotice,
         incident: IncidentId,
+        arrival: Arrival,
     ) -> AdmittedAlert {
         redact_values(&mut notice.labels);
         redact_values(&mut notice.annotations);
-        notice.generator_url = notice.generator_url.map(redact);
-        AdmittedAlert { tenant: tenant.clone(), notice, incident, seen_at: self.clock.now() }
+        notice.generator_url = notice.generator_url.map(|url| redact_within(url, SOURCE_BYTES_MAX));
+        notice.fingerprint = redacted_id(notice.fingerprint, Fingerprint::parse);
+        let incident = redacted_id(incident, IncidentId::parse);
+        AdmittedAlert { tenant: tenant.clone(), notice, incident, seen_at: arrival.since(self.clock.now()) }
     }
 }
 
-fn settle_time(write: &mut Write, now: Timestamp, future: FutureTime) -> Result<(), Vec<Violation>> {
-    let Some(claimed) = write.occurred_at else { return Ok(()) };
+/// When the write counts as having occurred. Its content keeps the time that it claims: a clamped write that is sent
+/// again, when its time has come, is the same write.
+fn settle_time(write: &Write, now: Timestamp, arrival: Arrival) -> Result<Timestamp, Vec<Violation>> {
+    let Some(claimed) = write.occurred_at else { return Ok(arrival.since(now)) };
     let seconds = claimed.seconds_since(now);
     if seconds <= FUTURE_SECONDS_MAX {
-        return Ok(());
+        return Ok(claimed);
     }
-    match future {
-        FutureTime::Refuse => {
+    match arrival {
+        Arrival::Call | Arrival::HandedOn { .. } => {
             let rule = Rule::InTheFuture { seconds, max: FUTURE_SECONDS_MAX };
             Err(vec![Violation::new("occurred_at", rule)])
         }
-        FutureTime::Clamp => {
-            write.occurred_at = None;
-            write.metadata.0.insert("km.claimed_occurred_at".to_owned(), Value::from(claimed.to_string()));
-            Ok(())
-        }
+        Arrival::Delivery | Arrival::Letter { .. } => Ok(arrival.since(now)),
     }
 }
 
-fn redact_write(write: &mut Write) {
-    write.title = redact(std::mem::take(&mut write.title));
-    write.content = redact(std::mem::take(&mut write.content));
-    write.tags.iter_mut().for_each(|tag| *tag = redact(std::mem::take(tag)));
+/// The id of an alert, which nobody can be asked to correct: one that holds a secret becomes its placeholder.
+fn redacted_id<T: AsRef<str>>(id: T, parse: impl Fn(String) -> Result<T, Violation>) -> T {
+    if !holds_secret(id.as_ref()) {
+        return id;
+    }
+    parse(redact_name(id.as_ref().to_owned())).unwrap_or(id)
+}
+
+/// An id is identity: it is kept and shown as it is, so one that holds a secret cannot be taken.
+fn refuse_secret_ids(write: &Write, write_id: Option<&WriteId>) -> Result<(), Vec<Violation>> {
+    let ids = [
+        ("write_id", write_id.map(AsRef::as_ref)),
+        ("incident_id", write.path.incident().map(AsRef::as_ref)),
+        ("approval_id", write.path.approval().map(AsRef::as_ref)),
+        ("execution_id", write.execution.as_ref().map(AsRef::as_ref)),
+        ("playbook", write.playbook.as_ref().map(AsRef::as_ref)),
+        ("entry_type", write.entry_type.as_ref().map(AsRef::as_ref)),
+    ];
+    let secret = ids.into_iter().filter(|(_, id)| id.is_some_and(holds_secret));
+    let violations: Vec<_> = secret.map(|(field, _)| Violation::new(field, Rule::HoldsSecret)).collect();
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
+}
+
+/// Takes the secrets out of everything but the ids. What a placeholder made too long is cut, so that the write keeps
+/// the rules by which it came in.
+pub(crate) fn redact_write(write: &mut Write) {
+    within(&mut write.title, TITLE_BYTES_MAX);
+    within(&mut write.content, CONTENT_BYTES_MAX);
+    for tag in std::mem::take(&mut write.tags) {
+        let tag = redact_within(tag, TAG_BYTES_MAX);
+        if !write.tags.contains(&tag) {
+            write.tags.push(tag);
+        }
+    }
     redact_values(&mut write.labels);
     let Source { service, actor, url } = &mut write.source;
-    for part in [service, actor, url] {
-        *part = part.take().map(redact);
+    for part in [service, actor, url].into_iter().flatten() {
+        within(part, SOURCE_BYTES_MAX);
     }
     redact_json(&mut write.metadata.0);
+    fit_metadata(&mut write.metadata);
+}
+
+fn within(text: &mut String, max: usize) {
+    *text = redact_within(std::mem::take(text), max);
 }
 
 fn redact_values(map: &mut BTreeMap<String, String>) {
-    map.values_mut().for_each(|value| *value = redact(std::mem::take(value)));
+    *map = std::mem::take(map)
+        .into_iter()
+        .map(|(name, value)| {
+            let value = redact_member(&name, value, LABEL_VALUE_BYTES_MAX);
+            (redact_name(name), value)
+        })
+        .collect();
+}
+
+/// Metadata that placeholders made too large loses the members that do not fit any more, and says so.
+fn fit_metadata(metadata: &mut Metadata) {
+    const NOTE: (&str, &str) = ("km.cut", "members whose secrets were taken out did not fit");
+    if metadata.bytes() <= METADATA_BYTES_MAX {
+        return;
+    }
+    let size = |name: &str, value: &Value| {
+        Metadata([(name.to_owned(), value.clone())].into_iter().collect()).bytes()
+    };
+    let note = Value::from(NOTE.1);
+    let mut left = METADATA_BYTES_MAX - size(NOTE.0, &note);
+    metadata.0.retain(|name, value| {
+        let fits = left.checked_sub(size(name, value));
+        left = fits.unwrap_or(left);
+        fits.is_some()
+    });
+    metadata.0.insert(NOTE.0.to_owned(), note);
 }
 
 fn derived_id(write: &Write, content: &ContentHash) -> Option<WriteId> {
@@ -220,9 +312,9 @@ impl Admitted {
         self.occurred_at
     }
 
-    /// When it was admitted.
-    pub const fn admitted_at(&self) -> Timestamp {
-        self.admitted_at
+    /// The hash of the dead letter that this write may settle, whatever its own content.
+    pub const fn settles(&self) -> Option<&ContentHash> {
+        self.settles.as_ref()
     }
 
     /// SHA-256 of the payload.

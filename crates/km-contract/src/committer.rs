@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, info, warn};
 
 use crate::breaker::Breaker;
-use crate::port::{Committed, Disposition, Ledger, StoreError, StoreErrorKind};
+use crate::port::{Committed, Disposition, Ledger, Store, StoreError, StoreErrorKind};
 use crate::telemetry::Telemetry;
-use crate::{Admitted, Jitter, QueueLimits, WriteError, WritePolicy};
+use crate::{Admitted, HealthBoard, Jitter, QueueLimits, WriteError, WritePolicy};
 
 /// What a job is answered with.
 pub(crate) type Answer = Result<Committed, WriteError>;
@@ -27,69 +26,59 @@ pub(crate) struct Job {
     pub(crate) bytes: OwnedSemaphorePermit,
 }
 
-/// Whether writes can be served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// Writes are served.
-    Ready,
-    /// The store is left alone for a while; it resumes by itself.
-    Degraded {
-        /// The class of the last failure.
-        kind: StoreErrorKind,
-        /// Its code.
-        code: String,
-    },
-    /// The store can no longer be trusted: the process has to end.
-    Failed {
-        /// The code of the failure.
-        code: String,
-    },
-}
-
 /// The one task that commits. Nothing cancels it: when its callers are gone it still finishes.
 pub struct Committer {
+    store: &'static str,
     ledger: Arc<dyn Ledger>,
     jobs: mpsc::Receiver<Job>,
     stopped: watch::Receiver<bool>,
     policy: watch::Receiver<WritePolicy>,
-    health: watch::Sender<Health>,
+    health: HealthBoard,
     limits: QueueLimits,
     jitter: Arc<Jitter>,
     telemetry: Telemetry,
     breaker: Breaker,
-    /// Why the store is not asked any more.
-    untrusted: Option<Arc<StoreError>>,
+    watched: Watched,
 }
 
 impl Committer {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the writer that shares these parts")]
-    pub(crate) const fn new(
-        ledger: Arc<dyn Ledger>,
+    pub(crate) fn new(
+        store: &Store,
         jobs: mpsc::Receiver<Job>,
         stopped: watch::Receiver<bool>,
         policy: watch::Receiver<WritePolicy>,
-        health: watch::Sender<Health>,
         limits: QueueLimits,
         jitter: Arc<Jitter>,
         telemetry: Telemetry,
     ) -> Self {
         let breaker = Breaker::closed();
-        let untrusted = None;
-        Self { ledger, jobs, stopped, policy, health, limits, jitter, telemetry, breaker, untrusted }
+        let (ledger, health) = (store.ledger.clone(), store.health.clone());
+        let watched = Watched(Some(health.clone()));
+        Self {
+            store: store.name,
+            ledger,
+            jobs,
+            stopped,
+            policy,
+            health,
+            limits,
+            jitter,
+            telemetry,
+            breaker,
+            watched,
+        }
     }
 
     /// Commits until the writer is stopped or gone, and everything that was admitted is answered.
     pub async fn run(mut self) {
         let mut waiting = VecDeque::with_capacity(self.limits.batch_writes_max);
         let mut arrived = Vec::with_capacity(self.limits.batch_writes_max);
-        loop {
-            if waiting.is_empty() && self.receive(&mut arrived).await == 0 {
-                return;
-            }
+        while !waiting.is_empty() || self.receive(&mut arrived).await > 0 {
             waiting.extend(arrived.drain(..));
             let batch = self.next_batch(&mut waiting);
             self.serve(batch).await;
         }
+        self.watched.0 = None;
     }
 
     /// Waits for one write and takes whatever else waits already; 0 when there will be no more.
@@ -124,8 +113,8 @@ impl Committer {
         if batch.is_empty() {
             return;
         }
-        if let Some(cause) = &self.untrusted {
-            let retry_after = Duration::from_secs(1);
+        if let Err(untrusted) = self.health.trusted() {
+            let (retry_after, cause) = (Duration::from_secs(1), Arc::new(untrusted));
             answer_all(batch, || WriteError::Unavailable { retry_after, cause: Some(cause.clone()) });
             return;
         }
@@ -140,67 +129,61 @@ impl Committer {
     /// Commits a batch; one that fails by the fault of one of its writes is halved until that one is alone.
     async fn commit_isolating(&mut self, batch: Vec<Job>) {
         let mut parts = VecDeque::from([batch]);
-        while let Some(mut part) = parts.pop_front() {
-            if let Some(cause) = &self.untrusted {
-                self.give_up(part, &cause.clone());
-                continue;
-            }
-            let error = match self.commit(&part).await {
-                Ok(answers) => {
-                    part.into_iter().zip(answers).for_each(|(job, answer)| reply(job, Ok(answer)));
-                    continue;
-                }
-                Err(error) => Arc::new(error),
-            };
-            if error.disposition() == Disposition::Stop {
-                self.untrusted = Some(error.clone());
-            }
+        while let Some(part) = parts.pop_front() {
+            let Err((mut part, error)) = self.commit(part).await else { continue };
             if error.disposition() == Disposition::CallersTurn && part.len() > 1 {
                 let rest = part.split_off(part.len() / 2);
                 parts.push_front(rest);
                 parts.push_front(part);
-                continue;
+            } else {
+                self.give_up(part, &Arc::new(error));
             }
-            self.give_up(part, &error);
         }
     }
 
-    /// Tries a batch within the policy's bounds. Every try carries the same write ids, so a try whose
-    /// outcome is in doubt is resolved by the next; if none succeeds, the doubt is what remains.
-    async fn commit(&mut self, batch: &[Job]) -> Result<Vec<Committed>, StoreError> {
+    /// Tries a batch within the policy's bounds, and answers it; what could not be answered comes back with the
+    /// reason. Every try carries the same write ids, so a try whose outcome is in doubt is resolved by the next;
+    /// if none succeeds, the doubt is what remains.
+    async fn commit(&mut self, mut batch: Vec<Job>) -> Result<(), (Vec<Job>, StoreError)> {
         let policy = *self.policy.borrow();
-        let writes: Vec<Arc<Admitted>> = batch.iter().map(|job| job.admitted.clone()).collect();
-        let deadline = batch.iter().map(|job| job.deadline).min().unwrap_or_else(Instant::now);
         let jitter = self.jitter.clone();
         let mut backoffs = policy.backoffs(&jitter);
         let mut in_doubt = false;
-        loop {
-            let error = match self.try_once(&writes, policy.try_timeout).await {
+        while !batch.is_empty() {
+            let error = match self.try_once(&batch, policy.try_timeout).await {
                 Ok(answers) => {
                     self.succeeded();
-                    return Ok(answers);
+                    batch.into_iter().zip(answers).for_each(|(job, answer)| reply(job, Ok(answer)));
+                    return Ok(());
                 }
                 Err(error) => error,
             };
             self.failed(&error);
             in_doubt |= error.kind == StoreErrorKind::Unknown;
-            let backoff = backoffs.next().filter(|pause| {
-                error.disposition() == Disposition::Retry && Instant::now() + *pause < deadline
-            });
-            let Some(backoff) = backoff else { return Err(if in_doubt { doubtful(error) } else { error }) };
-            self.telemetry.retried(error.kind);
-            sleep(backoff).await;
+            let error = if in_doubt { doubtful(error) } else { error };
+            let again = backoffs.next().filter(|_| error.disposition() == Disposition::Retry);
+            let Some(pause) = again else { return Err((batch, error)) };
+            batch = self.answer_expiring(batch, Instant::now() + pause, error);
+            sleep(pause).await;
         }
+        Ok(())
     }
 
-    async fn try_once(
-        &self,
-        writes: &[Arc<Admitted>],
-        limit: Duration,
-    ) -> Result<Vec<Committed>, StoreError> {
+    /// Answers those whose time is over before the next try; the others are not given up with them.
+    fn answer_expiring(&self, batch: Vec<Job>, next_try: Instant, error: StoreError) -> Vec<Job> {
+        self.telemetry.retried(error.kind);
+        let (lasting, expiring): (Vec<Job>, Vec<Job>) =
+            batch.into_iter().partition(|job| job.deadline > next_try);
+        self.give_up(expiring, &Arc::new(error));
+        lasting
+    }
+
+    async fn try_once(&self, batch: &[Job], limit: Duration) -> Result<Vec<Committed>, StoreError> {
+        self.health.trusted()?;
+        let writes: Vec<Arc<Admitted>> = batch.iter().map(|job| job.admitted.clone()).collect();
         let begun = Instant::now();
-        let tried = timeout(limit, self.ledger.commit(writes)).await;
-        self.telemetry.committed(begun.elapsed());
+        let tried = timeout(limit, self.ledger.commit(&writes)).await;
+        self.telemetry.committed(self.store, begun.elapsed());
         match tried {
             Ok(answers) => answers,
             Err(_) => Err(StoreError::bare(StoreErrorKind::Unknown, "TRY_TIMEOUT")),
@@ -210,33 +193,20 @@ impl Committer {
     fn succeeded(&mut self) {
         self.breaker.succeeded();
         self.telemetry.breaker(false);
-        let became_ready = self.health.send_if_modified(|health| {
-            let degraded = matches!(health, Health::Degraded { .. });
-            if degraded {
-                *health = Health::Ready;
-            }
-            degraded
-        });
-        if became_ready {
-            info!("the store takes writes again");
-        }
+        self.health.recover();
     }
 
     fn failed(&mut self, cause: &StoreError) {
-        let kind = cause.kind;
-        match kind.disposition() {
+        match cause.disposition() {
             Disposition::CallersTurn => return,
-            Disposition::Stop => {
-                error!(error = cause as &dyn std::error::Error, "the store cannot be trusted any longer");
-                self.health.send_replace(Health::Failed { code: cause.code.to_string() });
-            }
+            Disposition::Stop => self.health.fail(cause),
             Disposition::Retry | Disposition::StandBack => {}
         }
-        self.breaker.failed(kind.disposition() != Disposition::Retry, Instant::now(), &self.jitter);
+        let at_once = cause.disposition() != Disposition::Retry;
+        self.breaker.failed(at_once, Instant::now(), &self.jitter);
         self.telemetry.breaker(self.breaker.is_open());
-        let opened = self.breaker.is_open() && self.health.send_if_modified(|health| degrade(health, cause));
-        if opened {
-            warn!(error = cause as &dyn std::error::Error, "the store is left alone for a while");
+        if self.breaker.is_open() {
+            self.health.degrade(cause);
         }
     }
 
@@ -247,7 +217,9 @@ impl Committer {
             let verdict = match error.kind {
                 StoreErrorKind::Refused => WriteError::Unstorable(error.clone()),
                 // A flush that failed may have reached the disk all the same: only the next start tells.
-                StoreErrorKind::Unknown | StoreErrorKind::Fatal => WriteError::Unknown { write_id },
+                StoreErrorKind::Unknown | StoreErrorKind::Fatal => {
+                    WriteError::Unknown { write_id: Some(write_id) }
+                }
                 StoreErrorKind::Transient | StoreErrorKind::Exhausted | StoreErrorKind::Misconfigured => {
                     WriteError::Unavailable { retry_after, cause: Some(error.clone()) }
                 }
@@ -266,15 +238,6 @@ fn doubtful(mut error: StoreError) -> StoreError {
     error
 }
 
-/// Only the first failure changes the health; a failed store stays failed.
-fn degrade(health: &mut Health, cause: &StoreError) -> bool {
-    let ready = *health == Health::Ready;
-    if ready {
-        *health = Health::Degraded { kind: cause.kind, code: cause.code.to_string() };
-    }
-    ready
-}
-
 fn answer_all(jobs: Vec<Job>, error: impl Fn() -> WriteError) {
     jobs.into_iter().for_each(|job| reply(job, Err(error())));
 }
@@ -283,4 +246,15 @@ fn answer_all(jobs: Vec<Job>, error: impl Fn() -> WriteError) {
 fn reply(job: Job, answer: Answer) {
     drop(job.bytes);
     drop(job.reply.send(answer));
+}
+
+/// Tells that the committer is gone unless it came to its end, so that nobody waits for it in vain.
+struct Watched(Option<HealthBoard>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(health) = &self.0 {
+            health.fail(&StoreError::bare(StoreErrorKind::Fatal, "COMMITTER_GONE"));
+        }
+    }
 }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use km_model::{
-    Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteId,
+    Alert, AlertNotice, AlertStatus, ContentHash, IncidentId, TenantId, Timestamp, Write, WriteDocument,
+    WriteId,
 };
 use thiserror::Error;
 use tracing::warn;
 
-use crate::port::{LetterFormat, Letters, NewLetter, Parked, Reason, StoreError, StoreErrorKind};
-use crate::{FutureTime, WriteError, Writer, Written, redact};
+use crate::admit::redact_write;
+use crate::port::{
+    Letter, LetterFormat, LetterSummary, Letters, NewLetter, Parked, Reason, StoreError, StoreErrorKind,
+};
+use crate::{Arrival, Health, WriteError, Writer, Written, redact_payload};
 
 /// What a foreign body says.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +92,7 @@ impl Intake {
         body: &[u8],
     ) -> Result<Delivered, WriteError> {
         match (self.readers.read)(format, body) {
-            Ok(delivery) => self.apply(tenant, delivery, OnRefusal::Park).await,
+            Ok(delivery) => self.apply(tenant, delivery, Arrival::Delivery).await,
             Err(unreadable) => {
                 let id = self.park_raw(tenant, format, body, &unreadable).await?;
                 Ok(Delivered { parked: vec![id], ..Delivered::default() })
@@ -99,26 +103,30 @@ impl Intake {
     /// Applies the payload of a dead letter; a refusal is an answer here, not another letter.
     ///
     /// # Errors
-    /// Any [`WriteError`], or [`WriteError::Refused`] when the payload still cannot be read.
+    /// [`Unreadable`] when the payload still cannot be read; the inner error is the writer's.
     pub(crate) async fn apply_letter(
         &self,
-        tenant: &TenantId,
-        id: &WriteId,
-        format: LetterFormat,
-        payload: &[u8],
+        letter: &Letter,
     ) -> Result<Result<Delivered, WriteError>, Unreadable> {
-        let mut delivery = (self.readers.read)(format, payload)?;
-        if format == LetterFormat::Write {
+        let LetterSummary { tenant, id, format, stored_at, .. } = &letter.summary;
+        let mut delivery = (self.readers.read)(*format, &letter.payload)?;
+        if *format == LetterFormat::Write {
             delivery.writes.iter_mut().for_each(|(write_id, _)| *write_id = Some(id.clone()));
         }
-        Ok(self.apply(tenant, delivery, OnRefusal::Report).await)
+        let arrival = Arrival::Letter { since: *stored_at, of: ContentHash::of(&letter.payload) };
+        Ok(self.apply(tenant, delivery, arrival).await)
+    }
+
+    /// Whether the store serves writes: a failure then is the write's own.
+    pub(crate) fn store_is_up(&self) -> bool {
+        *self.writer.health().borrow() == Health::Ready
     }
 
     async fn apply(
         &self,
         tenant: &TenantId,
         delivery: Delivery,
-        on_refusal: OnRefusal,
+        arrival: Arrival,
     ) -> Result<Delivered, WriteError> {
         let mut delivered = Delivered::default();
         let mut writes = delivery.writes;
@@ -126,12 +134,13 @@ impl Intake {
             warn!(alerts = delivery.left_out, "a sender left alerts out; raise its max_alerts");
         }
         if !delivery.alerts.is_empty() {
-            delivered.alerts = self.writer.observe(tenant, delivery.alerts, self.readers.incident).await?;
+            delivered.alerts =
+                self.writer.observe(tenant, delivery.alerts, self.readers.incident, arrival).await?;
             let over = delivered.alerts.iter().filter(|alert| alert.status() == AlertStatus::Resolved);
             writes.extend(over.map(|alert| (None, (self.readers.resolution)(alert))));
         }
         // Joined, so that the writes of one delivery wait for the disk together.
-        let kept = writes.into_iter().map(|(id, write)| self.keep(tenant, id, write, on_refusal));
+        let kept = writes.into_iter().map(|(id, write)| self.keep(tenant, id, write, arrival));
         for kept in join_all(kept).await {
             match kept? {
                 Kept::Written(written) => delivered.written.push(written),
@@ -146,12 +155,12 @@ impl Intake {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         write: Write,
-        on_refusal: OnRefusal,
+        arrival: Arrival,
     ) -> Result<Kept, WriteError> {
-        let answer = self.writer.write_patiently(tenant, write_id, write.clone(), FutureTime::Clamp).await;
-        match (answer, on_refusal) {
+        let answer = self.writer.write_patiently(tenant, write_id, write.clone(), arrival).await;
+        match (answer, arrival) {
             (Ok(written), _) => Ok(Kept::Written(written)),
-            (Err(error), OnRefusal::Park) if is_refusal(&error) => {
+            (Err(error), Arrival::Delivery) if is_refusal(&error) => {
                 Ok(Kept::Parked(self.park_write(tenant, &write, &error).await?))
             }
             (Err(error), _) => Err(error),
@@ -165,7 +174,7 @@ impl Intake {
         body: &[u8],
         why: &Unreadable,
     ) -> Result<WriteId, WriteError> {
-        let payload = redact(String::from_utf8_lossy(body).into_owned()).into_bytes();
+        let payload = redact_payload(body);
         let reason =
             Reason { class: StoreErrorKind::Refused, code: why.code.into(), template: why.template.into() };
         self.park(tenant, format, payload, reason).await
@@ -182,10 +191,12 @@ impl Intake {
             WriteError::Unstorable(_) => ("UNSTORABLE", "the store refused the write"),
             _ => ("INVALID", "the write breaks the rules of km"),
         };
-        let payload =
-            redact(String::from_utf8_lossy(&km_model::WriteDocument::canonical(write)).into_owned());
+        let mut redacted = write.clone();
+        redact_write(&mut redacted);
+        // Ids can hold secrets too: that is why some writes are refused.
+        let payload = redact_payload(&WriteDocument::canonical(&redacted));
         let reason = Reason { class: StoreErrorKind::Refused, code: code.into(), template: template.into() };
-        self.park(tenant, LetterFormat::Write, payload.into_bytes(), reason).await
+        self.park(tenant, LetterFormat::Write, payload, reason).await
     }
 
     async fn park(
@@ -208,13 +219,6 @@ impl Intake {
 enum Kept {
     Written(Written),
     Parked(WriteId),
-}
-
-/// What to do with a write that can never succeed as it is.
-#[derive(Clone, Copy)]
-enum OnRefusal {
-    Park,
-    Report,
 }
 
 fn is_refusal(error: &WriteError) -> bool {

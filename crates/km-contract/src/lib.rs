@@ -11,8 +11,10 @@ mod clock;
 mod committer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod health;
 mod intake;
 mod letters;
+pub mod occurrence;
 mod policy;
 pub mod port;
 mod receipt;
@@ -22,12 +24,13 @@ pub mod telemetry;
 pub mod verify;
 mod writer;
 
-pub use admit::{Admission, Admitted, AdmittedAlert, FutureTime};
+pub use admit::{Admission, Admitted, AdmittedAlert, Arrival};
 pub use clock::{Clock, Jitter};
-pub use committer::{Committer, Health};
+pub use committer::Committer;
+pub use health::{Health, HealthBoard};
 pub use intake::{Delivered, Delivery, Intake, Readers, Unreadable};
-pub use letters::{LetterError, LetterOffice};
+pub use letters::{LetterError, LetterLimits, LetterOffice};
 pub use policy::{PolicyName, QueueLimits, WritePolicy};
 pub use receipt::{Receipt, Written};
-pub use redact::redact;
+pub use redact::{redact, redact_payload};
 pub use writer::{WriteError, Writer};

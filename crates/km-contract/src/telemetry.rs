@@ -1,10 +1,11 @@
 //! Every metric of the contract, by name.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use km_model::{ContentHash, PathKind, TenantId, WriteId};
+use km_model::{PathKind, TenantId};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,10 +14,14 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::port::StoreErrorKind;
+use crate::reconcile::{Acknowledged, SAMPLE_MAX};
 use crate::{Receipt, WriteError, Written};
 
-/// Receipts that are remembered to be checked against the store.
-const SAMPLE_MAX: usize = 1_024;
+/// What the contract leaves alone when it fails.
+const STORE: DependencyLabels = DependencyLabels { dependency: "store" };
+/// Every reason for which a write is not kept.
+const REASONS: [&str; 7] =
+    ["invalid", "conflict", "unstorable", "overloaded", "unavailable", "stopping", "unknown"];
 
 /// The metrics of the write path. Cheap to clone.
 #[derive(Clone)]
@@ -26,19 +31,20 @@ struct Metrics {
     writes: Family<WriteLabels, Counter>,
     write_seconds: Family<PathLabels, Histogram>,
     batch_writes: Histogram,
-    commit_seconds: Histogram,
+    commit_seconds: Family<StoreLabels, Histogram>,
     retries: Family<ClassLabels, Counter>,
     unknown: Counter,
     refused: Family<ReasonLabels, Counter>,
-    breaker: Gauge,
+    breaker: Family<DependencyLabels, Gauge>,
     dead_letters: Family<LetterLabels, Gauge>,
+    dead_letters_limit_ratio: Gauge<f64, AtomicU64>,
     dead_letter_oldest_seconds: Gauge,
     redriven: Family<OutcomeLabels, Counter>,
     links_without_incident: Gauge,
     reconcile_runs: Family<ReconcileLabels, Counter>,
     acknowledged_missing: Gauge,
     canary: Gauge,
-    sample: Mutex<VecDeque<(TenantId, WriteId, ContentHash)>>,
+    sample: Mutex<VecDeque<Acknowledged>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -50,6 +56,16 @@ struct WriteLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PathLabels {
     path: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StoreLabels {
+    store: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DependencyLabels {
+    dependency: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -90,12 +106,13 @@ impl Telemetry {
             writes: Family::default(),
             write_seconds: Family::new_with_constructor(seconds),
             batch_writes: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
-            commit_seconds: seconds(),
+            commit_seconds: Family::new_with_constructor(seconds),
             retries: Family::default(),
             unknown: Counter::default(),
             refused: Family::default(),
-            breaker: Gauge::default(),
+            breaker: Family::default(),
             dead_letters: Family::default(),
+            dead_letters_limit_ratio: Gauge::default(),
             dead_letter_oldest_seconds: Gauge::default(),
             redriven: Family::default(),
             links_without_incident: Gauge::default(),
@@ -107,6 +124,10 @@ impl Telemetry {
         for kind in StoreErrorKind::ALL {
             drop(metrics.retries.get_or_create(&ClassLabels { class: kind.as_str() }));
         }
+        for reason in REASONS {
+            drop(metrics.refused.get_or_create(&ReasonLabels { reason }));
+        }
+        metrics.breaker.get_or_create(&STORE).set(0);
         let km = registry.sub_registry_with_prefix("km");
         km.register("writes", "Writes answered, by path and outcome", metrics.writes.clone());
         km.register("write_seconds", "Time from intake to answer", metrics.write_seconds.clone());
@@ -121,6 +142,8 @@ impl Telemetry {
         km.register("refused", "Writes that were not kept, by reason", metrics.refused.clone());
         km.register("breaker_state", "1 while the store is left alone", metrics.breaker.clone());
         km.register("dead_letters", "Dead letters by state and class", metrics.dead_letters.clone());
+        let full = metrics.dead_letters_limit_ratio.clone();
+        km.register("dead_letters_limit_ratio", "Share of the limit on dead letters that is used up", full);
         let oldest = metrics.dead_letter_oldest_seconds.clone();
         km.register("dead_letter_oldest_seconds", "Age of the oldest undecided dead letter", oldest);
         km.register("redriven", "Dead letters tried again, by outcome", metrics.redriven.clone());
@@ -164,11 +187,17 @@ impl Telemetry {
         if sample.len() == SAMPLE_MAX {
             sample.pop_front();
         }
-        sample.push_back((tenant.clone(), receipt.write_id().clone(), *receipt.content_hash()));
+        sample.push_back(Acknowledged {
+            tenant: tenant.clone(),
+            write_id: receipt.write_id().clone(),
+            entry_id: receipt.entry_id(),
+            revision: receipt.revision(),
+            content_hash: *receipt.content_hash(),
+        });
     }
 
     /// The receipts given most recently, at most 1,024.
-    pub(crate) fn recent_receipts(&self) -> Vec<(TenantId, WriteId, ContentHash)> {
+    pub(crate) fn recent_receipts(&self) -> Vec<Acknowledged> {
         self.0.sample.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
@@ -177,8 +206,8 @@ impl Telemetry {
         self.0.batch_writes.observe(writes as f64);
     }
 
-    pub(crate) fn committed(&self, took: Duration) {
-        self.0.commit_seconds.observe(took.as_secs_f64());
+    pub(crate) fn committed(&self, store: &'static str, took: Duration) {
+        self.0.commit_seconds.get_or_create(&StoreLabels { store }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn retried(&self, kind: StoreErrorKind) {
@@ -186,10 +215,11 @@ impl Telemetry {
     }
 
     pub(crate) fn breaker(&self, open: bool) {
-        self.0.breaker.set(i64::from(open));
+        self.0.breaker.get_or_create(&STORE).set(i64::from(open));
     }
 
-    pub(crate) fn letters(&self, counts: &[crate::port::LetterCount], oldest_seconds: i64) {
+    pub(crate) fn letters(&self, counts: &[crate::port::LetterCount], oldest_seconds: i64, full: f64) {
+        self.0.dead_letters_limit_ratio.set(full);
         self.0.dead_letters.clear();
         for count in counts {
             let labels = LetterLabels { state: count.state.as_str(), class: count.class.as_str() };

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use km_model::{Alert, AlertNotice, ContentHash, IncidentId, Outcome, TenantId, Violation, Write, WriteId};
+use km_model::{
+    Alert, AlertNotice, ContentHash, IncidentId, Outcome, TenantId, Timestamp, Violation, Write, WriteId,
+};
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::committer::{Answer, Committer, Health, Job};
-use crate::port::{Committed, Ledger, StoreError};
+use crate::committer::{Answer, Committer, Job};
+use crate::port::{Committed, Ledger, Store, StoreError, StoreErrorKind};
 use crate::telemetry::Telemetry;
-use crate::{Admission, Admitted, FutureTime, Jitter, QueueLimits, Receipt, WritePolicy, Written};
+use crate::{
+    Admission, Admitted, Arrival, Health, HealthBoard, Jitter, QueueLimits, Receipt, WritePolicy, Written,
+};
 
 /// Takes writes from any number of callers and hands them to the committer. Cheap to clone.
 #[derive(Clone)]
@@ -22,7 +26,7 @@ pub struct Writer {
     bytes: Arc<Semaphore>,
     limits: QueueLimits,
     policy: Arc<watch::Sender<WritePolicy>>,
-    health: watch::Receiver<Health>,
+    health: HealthBoard,
     stop: Arc<watch::Sender<bool>>,
     telemetry: Telemetry,
 }
@@ -63,17 +67,17 @@ pub enum WriteError {
     #[error("km is stopping; the write was not kept")]
     Stopping,
     /// Again, with the same write id: the deadline passed with the outcome in doubt.
-    #[error("the outcome of the write {write_id} is not known")]
+    #[error("the outcome is not known{}", write_id.as_ref().map(|id| format!(" of the write {id}")).unwrap_or_default())]
     Unknown {
-        /// The id to repeat.
-        write_id: WriteId,
+        /// The id to repeat; none for alerts, which are delivered again.
+        write_id: Option<WriteId>,
     },
 }
 
 impl Writer {
     /// A writer and the committer that serves it; the writer works while [`Committer::run`] does.
     pub fn new(
-        ledger: Arc<dyn Ledger>,
+        store: &Store,
         admission: Admission,
         policy: WritePolicy,
         limits: QueueLimits,
@@ -82,27 +86,18 @@ impl Writer {
     ) -> (Self, Committer) {
         let (jobs, waiting) = mpsc::channel(limits.writes_max);
         let (policy, _) = watch::channel(policy);
-        let (health, healthy) = watch::channel(Health::Ready);
         let (stop, stopped) = watch::channel(false);
         let policy = Arc::new(policy);
-        let committer = Committer::new(
-            ledger.clone(),
-            waiting,
-            stopped,
-            policy.subscribe(),
-            health,
-            limits,
-            jitter,
-            telemetry.clone(),
-        );
+        let committer =
+            Committer::new(store, waiting, stopped, policy.subscribe(), limits, jitter, telemetry.clone());
         let writer = Self {
             admission,
-            ledger,
+            ledger: store.ledger.clone(),
             jobs,
             bytes: Arc::new(Semaphore::new(limits.bytes_max)),
             limits,
             policy,
-            health: healthy,
+            health: store.health.clone(),
             stop: Arc::new(stop),
             telemetry,
         };
@@ -122,9 +117,9 @@ impl Writer {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         write: Write,
-        future: FutureTime,
+        arrival: Arrival,
     ) -> Result<Written, WriteError> {
-        self.write_when_there_is_room(tenant, write_id, write, future, Room::Now).await
+        self.write_when_there_is_room(tenant, write_id, write, arrival, Room::Now).await
     }
 
     /// As [`Writer::write`], but waits for room in the queue until the deadline instead of refusing: for
@@ -137,9 +132,9 @@ impl Writer {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         write: Write,
-        future: FutureTime,
+        arrival: Arrival,
     ) -> Result<Written, WriteError> {
-        self.write_when_there_is_room(tenant, write_id, write, future, Room::ByDeadline).await
+        self.write_when_there_is_room(tenant, write_id, write, arrival, Room::ByDeadline).await
     }
 
     async fn write_when_there_is_room(
@@ -147,12 +142,12 @@ impl Writer {
         tenant: &TenantId,
         write_id: Option<WriteId>,
         write: Write,
-        future: FutureTime,
+        arrival: Arrival,
         room: Room,
     ) -> Result<Written, WriteError> {
         let path = write.path.kind();
         let begun = Instant::now();
-        let answer = match self.admission.admit(tenant, write_id, write, future) {
+        let answer = match self.admission.admit(tenant, write_id, write, arrival) {
             Ok(admitted) => self.submit(admitted, room).await,
             Err(violations) => Err(WriteError::Refused(violations)),
         };
@@ -167,8 +162,8 @@ impl Writer {
         self.enqueue(admitted.clone(), deadline, reply, room).await?;
         match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => self.conclude(&admitted, answer),
-            Ok(Err(_)) => Err(WriteError::Stopping),
-            Err(_) => Err(WriteError::Unknown { write_id: admitted.write_id().clone() }),
+            // The committer went away without an answer, or takes longer than the caller may wait.
+            Ok(Err(_)) | Err(_) => Err(WriteError::Unknown { write_id: Some(admitted.write_id().clone()) }),
         }
     }
 
@@ -221,22 +216,27 @@ impl Writer {
         &self,
         tenant: &TenantId,
         notices: Vec<AlertNotice>,
-        name: fn(&AlertNotice, km_model::Timestamp) -> IncidentId,
+        name: fn(&AlertNotice, Timestamp) -> IncidentId,
+        arrival: Arrival,
     ) -> Result<Vec<Alert>, WriteError> {
-        let now = self.admission.now();
-        let admitted: Vec<_> = notices
-            .into_iter()
-            .map(|notice| {
-                let incident = name(&notice, now);
-                self.admission.admit_alert(tenant, notice, incident)
-            })
-            .collect();
-        let retry_after = Duration::from_secs(1);
+        let unavailable = |error| {
+            let retry_after = Duration::from_secs(1);
+            WriteError::Unavailable { retry_after, cause: Some(Arc::new(error)) }
+        };
+        self.health.trusted().map_err(unavailable)?;
+        let since = arrival.since(self.admission.now());
+        let admit = |notice: AlertNotice| {
+            let incident = name(&notice, since);
+            self.admission.admit_alert(tenant, notice, incident, arrival)
+        };
+        let admitted: Vec<_> = notices.into_iter().map(admit).collect();
         let deadline = self.policy.borrow().deadline;
         match timeout(deadline, self.ledger.observe(&admitted)).await {
             Ok(Ok(alerts)) => Ok(alerts),
-            Ok(Err(error)) => Err(WriteError::Unavailable { retry_after, cause: Some(Arc::new(error)) }),
-            Err(_) => Err(WriteError::Unavailable { retry_after, cause: None }),
+            Ok(Err(error)) if !matches!(error.kind, StoreErrorKind::Unknown | StoreErrorKind::Fatal) => {
+                Err(unavailable(error))
+            }
+            Ok(Err(_)) | Err(_) => Err(WriteError::Unknown { write_id: None }),
         }
     }
 
@@ -257,7 +257,7 @@ impl Writer {
 
     /// Whether writes can be served, now and as it changes.
     pub fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
+        self.health.subscribe()
     }
 
     /// How many writes and bytes wait or are being committed.

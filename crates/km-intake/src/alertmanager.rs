@@ -1,6 +1,17 @@
 //! Alertmanager notifications: the webhook body of version 4, and what older and similar senders make of it.
 //!
 //! Source of the format: the `webhook_config` section of Alertmanager's documentation.
+//!
+//! # What makes a resolution another version
+//!
+//! A resolved alert is notified again and again: by a repeated flush, by each peer of a cluster, after a restart. So a
+//! resolution is made only of what such a copy repeats (labels, annotations, start and end), in one order. The
+//! link to the rule is left out: it names the replica of Prometheus that sent last; the alert itself keeps it. And it
+//! states no time of its own: the moment of intake is when it was so, and is not part of the content. Hence
+//!
+//! - the same resolution again, whichever peer sends it and however often, is the same write, and replayed;
+//! - a resolution that says something new (an annotation, a later end) is a new revision, and the head, because it
+//!   came later. Two texts that peers keep repeating in turn are two revisions and no more.
 
 use std::collections::BTreeMap;
 
@@ -128,16 +139,20 @@ fn computed_fingerprint(raw: &RawAlert) -> Option<Fingerprint> {
 }
 
 /// The incident that a new alert opens: named by what fired and since when, so that a repeated delivery to an
-/// empty store opens the same one.
+/// empty store opens the same one, and one that fires twice in a second opens two. A resolved notice that names no
+/// start is known for the last instant before its end.
 pub fn incident_id(notice: &AlertNotice, now: Timestamp) -> IncidentId {
-    let seconds = notice.starts_at.map_or(now, |starts_at| starts_at.min(now)).as_micros() / 1_000_000;
-    let fingerprint = notice.fingerprint.as_str();
-    let short = &fingerprint[..fingerprint.floor_char_boundary(ID_BYTES_MAX - 32)];
+    let just_before = |ends_at: Timestamp| Timestamp::from_micros(ends_at.as_micros().saturating_sub(1));
+    let since = notice.starts_at.or(notice.ends_at.map(just_before)).unwrap_or(now).min(now).as_micros();
+    // Milliseconds are what every interface of Alertmanager shows of a start.
+    let (seconds, millis) = (since.div_euclid(1_000_000), since.rem_euclid(1_000_000) / 1_000);
+    let fraction = if millis == 0 { String::new() } else { format!(".{millis:03}") };
+    let fingerprint = fit_id(notice.fingerprint.as_str(), ID_BYTES_MAX - 32);
     #[expect(clippy::expect_used, reason = "a fingerprint is printable, and 32 bytes are left for the rest")]
-    IncidentId::parse(format!("AM-{short}-{seconds}")).expect("a printable, bounded id")
+    IncidentId::parse(format!("AM-{fingerprint}-{seconds}{fraction}")).expect("a printable, bounded id")
 }
 
-/// What is worth remembering of an alert that is over. Equal alerts give equal writes.
+/// What is worth remembering of an alert that is over; the module says what makes two of them equal.
 pub fn resolution(alert: &Alert) -> Write {
     let tags = ["alertname", "severity"].iter().filter_map(|name| alert.labels.get(*name));
     let mut tags: Vec<String> =
@@ -152,14 +167,18 @@ pub fn resolution(alert: &Alert) -> Write {
         entry_type: EntryType::parse("incident_case").ok(),
         tags,
         labels: fit_labels(&alert.labels),
-        source: Source {
-            service: Some("alertmanager".to_owned()),
-            actor: None,
-            url: alert.generator_url.clone(),
-        },
-        occurred_at: alert.ends_at,
-        metadata: Metadata::default(),
+        source: Source { service: Some("alertmanager".to_owned()), actor: None, url: None },
+        occurred_at: None,
+        metadata: interval(alert),
     }
+}
+
+/// Which alert it was, from when to when.
+fn interval(alert: &Alert) -> Metadata {
+    let ends_at = alert.ends_at.map(|ends_at| ("ends_at", ends_at.to_string()));
+    let known = [("fingerprint", alert.fingerprint.to_string()), ("starts_at", alert.starts_at.to_string())];
+    let members = known.into_iter().chain(ends_at);
+    Metadata(members.map(|(name, text)| (name.to_owned(), Value::from(text))).collect())
 }
 
 fn title(alert: &Alert) -> String {
@@ -178,7 +197,6 @@ fn content(alert: &Alert) -> String {
     if let Some(ends_at) = alert.ends_at {
         lines.push(format!("- ended: {ends_at} (after {} s)", ends_at.seconds_since(alert.starts_at)));
     }
-    lines.extend(alert.generator_url.iter().map(|url| format!("- rule: <{url}>")));
     for (name, text) in &alert.annotations {
         lines.extend([String::new(), format!("## {name}"), String::new(), text.clone()]);
     }

@@ -5,13 +5,15 @@
 //! | incident id | `incident_id`, `incident`, `id`, `key`, `uuid`, `number` |
 //! | title | `title`, `summary`, `subject`, `name` |
 //! | content | `content`, `description`, `body`, `message`, `text`, `details` |
-//! | occurred at | `resolved_at`, `ended_at`, `updated_at`, `timestamp`, `created_at` |
+//! | occurred at | `updated_at`, `modified_at`: when this was written, and nothing else is |
+//! | `document_date` in the metadata | `resolved_at`, `ended_at`, `timestamp`, `created_at` |
 //! | link | `url`, `html_url`, `link` |
 //! | type | `entry_type`, `type` |
 //! | tags | `tags`: a list of texts, or texts between commas; and `severity` |
 //! | labels | `labels`: an object |
 //!
-//! The rest of the object is kept as `metadata` while it fits.
+//! The rest of the object is kept as `metadata` while it fits. Of two texts about one incident the newer is the head,
+//! so a date that an edit does not move is no version; without a better one the time of intake is.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +62,7 @@ impl Fields<'_> {
     fn write(&self, incident: IncidentId) -> Write {
         let title = self.text(&["title", "summary", "subject", "name"]).unwrap_or_default();
         let content = self.text(&["content", "description", "body", "message", "text", "details"]);
-        let occurred = self.text(&["resolved_at", "ended_at", "updated_at", "timestamp", "created_at"]);
+        let written = self.text(&["updated_at", "modified_at"]);
         let url = self.text(&["url", "html_url", "link"]).map(|url| fit(&url, SOURCE_BYTES_MAX));
         let entry_type = self.text(&["entry_type", "type"]).map(|name| fit_id(&name, ID_BYTES_MAX));
         Write {
@@ -73,9 +75,15 @@ impl Fields<'_> {
             tags: self.tags(),
             labels: self.labels(),
             source: Source { service: Some("webhook".to_owned()), actor: None, url },
-            occurred_at: occurred.and_then(|text| Timestamp::parse(&text).ok()),
-            metadata: Metadata::default(),
+            occurred_at: written.and_then(|text| Timestamp::parse(&text).ok()),
+            metadata: self.date(),
         }
+    }
+
+    fn date(&self) -> Metadata {
+        let date = self.text(&["resolved_at", "ended_at", "timestamp", "created_at"]);
+        let date = date.map(|date| ("document_date".to_owned(), Value::from(fit(&date, SOURCE_BYTES_MAX))));
+        Metadata(date.into_iter().collect())
     }
 
     fn tags(&self) -> Vec<String> {
@@ -103,13 +111,12 @@ impl Fields<'_> {
 
 /// Keeps the whole object beside the write, if it is small enough to be kept.
 fn with_metadata(write: Write, object: Map<String, Value>) -> Write {
-    let small = Value::Object(object.clone()).to_string().len() < METADATA_BYTES_MAX / 2;
-    let whole = Write { metadata: Metadata(if small { object } else { Map::new() }), ..write };
-    let document = WriteDocument::from(&whole);
-    match Write::try_from(document) {
-        Ok(write) => write,
-        Err(_) => Write { metadata: Metadata::default(), ..whole },
+    if Value::Object(object.clone()).to_string().len() >= METADATA_BYTES_MAX / 2 {
+        return write;
     }
+    let mut whole = write.clone();
+    whole.metadata.0.extend(object);
+    Write::try_from(WriteDocument::from(&whole)).unwrap_or(write)
 }
 
 #[cfg(test)]
@@ -128,7 +135,19 @@ mod tests {
         assert_eq!((write.title.as_str(), write.content.as_str()), ("Disk full", "cleaned"));
         assert_eq!(write.tags, ["db", "io", "high"]);
         assert_eq!(write.labels["n"], "1");
-        assert!(write.occurred_at.is_some() && write.metadata.0.contains_key("extra"));
+        assert!(write.metadata.0.contains_key("extra"));
+        Ok(())
+    }
+
+    #[test]
+    fn only_the_time_of_writing_is_a_version() -> Result<(), Unreadable> {
+        let write = read(br#"{"id": 1, "title": "t", "resolved_at": "2026-01-02T03:04:05Z"}"#)?;
+        assert_eq!(write.occurred_at, None);
+        assert_eq!(write.metadata.0["document_date"], "2026-01-02T03:04:05Z");
+        let large = format!(r#"{{"id": 1, "title": "t", "created_at": 5, "x": "{}"}}"#, "x".repeat(40_000));
+        assert_eq!(read(large.as_bytes())?.metadata.0["document_date"], "5");
+        let write = read(br#"{"id": 1, "title": "t", "updated_at": "2026-01-02T03:04:05Z"}"#)?;
+        assert_eq!(write.occurred_at.map(|at| at.to_string()).as_deref(), Some("2026-01-02T03:04:05Z"));
         Ok(())
     }
 

@@ -13,13 +13,15 @@ pub mod import;
 pub mod json;
 mod text;
 
-use km_model::{Write, WriteId};
+use km_model::{Timestamp, Write, WriteId};
 
 /// A write with the id that its text names, if it names one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// The idempotency key.
     pub write_id: Option<WriteId>,
+    /// When it came in first, by whoever hands it on.
+    pub received_at: Option<Timestamp>,
     /// The write.
     pub write: Write,
 }

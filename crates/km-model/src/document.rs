@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -53,6 +54,9 @@ pub struct WriteDocument {
     /// The playbook's slug.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub playbook: Option<String>,
+    /// In a request: when it came in first, where it does not say when it was so. Never part of the canonical form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<String>,
     /// Who says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceDocument>,
@@ -104,6 +108,7 @@ impl From<&Write> for WriteDocument {
             occurred_at: write.occurred_at.map(|at| at.to_string()),
             path: Some(write.path.kind().as_str().to_owned()),
             playbook: write.playbook.as_ref().map(ToString::to_string),
+            received_at: None,
             source: source_document(&write.source),
             tags: Some(&write.tags).filter(|tags| !tags.is_empty()).cloned(),
             title: text(&write.title),
@@ -344,6 +349,9 @@ impl Checks {
     }
 
     fn metadata(&mut self, metadata: Map<String, Value>) -> Metadata {
+        if metadata.is_empty() {
+            return Metadata(metadata);
+        }
         let shape = Shape::of(&metadata);
         if shape.bytes > METADATA_BYTES_MAX {
             self.broken("metadata", Rule::TooLong { bytes: shape.bytes, max: METADATA_BYTES_MAX });
@@ -358,7 +366,14 @@ impl Checks {
     }
 }
 
-/// How large and how deep a JSON object is; sizes are those of its text, near enough for a limit.
+impl Metadata {
+    /// What it counts against [`METADATA_BYTES_MAX`].
+    pub fn bytes(&self) -> usize {
+        Shape::of(&self.0).bytes
+    }
+}
+
+/// How large and how deep a JSON object is.
 #[derive(Default)]
 struct Shape {
     bytes: usize,
@@ -370,21 +385,24 @@ impl Shape {
     fn of(map: &Map<String, Value>) -> Self {
         let mut shape = Self::default();
         shape.object(map, 1);
+        let mut length = Length(0);
+        // Counting cannot fail, and what could not be written would have no bytes to be kept.
+        shape.bytes = serde_json::to_writer(&mut length, map).map_or(usize::MAX, |()| length.0);
         shape
     }
 
     fn object(&mut self, map: &Map<String, Value>, depth: usize) {
         self.depth = self.depth.max(depth);
         for (name, value) in map {
-            self.text(name);
+            self.nul |= name.contains('\0');
             self.value(value, depth);
         }
     }
 
     fn value(&mut self, value: &Value, depth: usize) {
         match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => self.bytes += 8,
-            Value::String(text) => self.text(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => self.nul |= text.contains('\0'),
             Value::Object(map) => self.object(map, depth + 1),
             Value::Array(items) => {
                 self.depth = self.depth.max(depth + 1);
@@ -392,10 +410,19 @@ impl Shape {
             }
         }
     }
+}
 
-    fn text(&mut self, text: &str) {
-        self.bytes += text.len() + 3;
-        self.nul |= text.contains('\0');
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

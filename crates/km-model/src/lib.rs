@@ -12,6 +12,7 @@ pub mod limits;
 mod link;
 mod outcome;
 mod path;
+pub mod text;
 mod time;
 mod violation;
 mod write;
@@ -23,7 +24,7 @@ pub use ids::{
     ApprovalId, EntryId, EntryType, ExecutionId, Fingerprint, IncidentId, PlaybookSlug, TenantId, WriteId,
 };
 pub use key::EntryKey;
-pub use link::{ApprovalStatus, Link, LinkTarget};
+pub use link::{ApprovalStanding, ApprovalStatus, Link, LinkTarget};
 pub use outcome::{Durability, LetterState, Outcome};
 pub use path::{ApprovalSubject, PathKind, Verdict, WritePath};
 pub use time::{MalformedTime, Timestamp};

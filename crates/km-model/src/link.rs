@@ -16,10 +16,19 @@ pub struct Link {
 /// What an incident can be tied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkTarget {
-    /// An approval, and where it stands by the newest write that says so; `None` until one does.
-    Approval(ApprovalId, Option<ApprovalStatus>),
+    /// An approval, and where it stands; `None` until a write says so.
+    Approval(ApprovalId, Option<ApprovalStanding>),
     /// A playbook.
     Playbook(PlaybookSlug),
+}
+
+/// What all statements about an approval come to, whichever incident they name, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApprovalStanding {
+    /// What the newest statement says.
+    pub status: ApprovalStatus,
+    /// The earliest `occurred_at` of the writes that state it as approved; `None` when none ever did.
+    pub approved_since: Option<Timestamp>,
 }
 
 /// Where an approval stands. The newest statement by `(occurred_at, write_id)` holds.

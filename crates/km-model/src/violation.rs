@@ -56,6 +56,8 @@ pub enum Rule {
         /// The set.
         allowed: &'static str,
     },
+    /// A credential where only a name may stand. What it is, is not repeated.
+    HoldsSecret,
     /// Given on a path where it means nothing.
     NotOnThisPath {
         /// Where it may stand.
@@ -100,6 +102,7 @@ impl fmt::Display for Rule {
             }
             Self::Malformed { expected } => write!(f, "is malformed: expected {expected}"),
             Self::NotOneOf { allowed } => write!(f, "must be one of {allowed}"),
+            Self::HoldsSecret => write!(f, "holds what looks like a credential: an id is kept as it is"),
             Self::NotOnThisPath { allowed } => write!(f, "may only be given with {allowed}"),
             Self::InTheFuture { seconds, max } => {
                 write!(f, "lies {seconds} s in the future, at most {max} s are accepted")

@@ -45,6 +45,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Requests that are worked on at the same time.
     pub requests_in_flight_max: usize,
+    /// Bytes of bodies that are held at the same time.
+    pub body_bytes_max: usize,
     /// Requests a second for one key; 0 sets no limit.
     pub requests_per_second: u32,
     /// Requests that one key may send at once.
@@ -77,7 +79,7 @@ impl Parts {
 
 /// Every call of the server.
 ///
-/// Health and metrics stand outside the bound on requests under way: they answer when nothing else does.
+/// Documents, health and metrics stand outside the bound on requests under way: they answer when nothing else does.
 pub fn router(services: Services, settings: Settings) -> Router {
     let Services { writer, intake, letters, store, reconcilers, clock, entropy, registry, version } =
         services;
@@ -97,6 +99,7 @@ pub fn router(services: Services, settings: Settings) -> Router {
     let calls = api::router().layer(from_fn_with_state(app.clone(), guard::bounded));
     Router::new()
         .merge(calls)
+        .merge(api::documents())
         .merge(health::router())
         .merge(metrics::router())
         .fallback(guard::no_such_call)

@@ -31,13 +31,16 @@ pub async fn serve(listener: TcpListener, router: Router, until: impl Future<Out
     let mut connections = JoinSet::new();
     let mut until = std::pin::pin!(until);
     loop {
-        let stream = tokio::select! {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (place, accept(&listener).await)
+        };
+        let (place, stream) = tokio::select! {
             biased;
             () = &mut until => break,
             Some(_) = connections.join_next() => continue,
-            stream = accept(&listener) => stream,
+            next = next => next,
         };
-        let Ok(place) = places.clone().acquire_owned().await else { break };
         let (router, stopped) = (router.clone(), stopped.clone());
         connections.spawn(async move {
             connection(stream, router, stopped).await;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use km_model::limits::BATCH_BODY_BYTES_MAX;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::problem::Problem;
 /// Requests under way, and the pace of each key.
 pub(crate) struct Limits {
     in_flight: Arc<Semaphore>,
+    body_bytes: Arc<Semaphore>,
     pub(crate) request_timeout: Duration,
     per_second: u32,
     burst: u32,
@@ -29,8 +31,11 @@ struct Bucket {
 
 impl Limits {
     pub(crate) fn new(settings: &Settings) -> Self {
+        // Less than the largest body that is taken would refuse it for ever.
+        let body_bytes = settings.body_bytes_max.clamp(BATCH_BODY_BYTES_MAX, Semaphore::MAX_PERMITS);
         Self {
             in_flight: Arc::new(Semaphore::new(settings.requests_in_flight_max)),
+            body_bytes: Arc::new(Semaphore::new(body_bytes)),
             request_timeout: settings.request_timeout,
             per_second: settings.requests_per_second,
             burst: settings.request_burst,
@@ -42,6 +47,13 @@ impl Limits {
     pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let place = self.in_flight.clone().try_acquire_owned();
         place.map_err(|_| Problem::new(Code::Busy, "the limit of http.requests-in-flight-max is reached"))
+    }
+
+    /// Room for a body of `bytes`; it is given back when it is dropped.
+    pub(crate) fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = self.body_bytes.clone().try_acquire_many_owned(bytes);
+        room.map_err(|_| Problem::new(Code::Busy, "the limit of http.body-bytes-max is reached"))
     }
 
     /// Counts a request of a key. There are no more buckets than keys.

@@ -169,7 +169,7 @@ fn code_of(violation: &Violation) -> Code {
         Rule::TooMany { .. } => Code::TooMany,
         Rule::TooDeep { .. } => Code::TooDeep,
         Rule::ControlCharacter { .. } => Code::ControlCharacter,
-        Rule::Malformed { .. } => Code::Malformed,
+        Rule::Malformed { .. } | Rule::HoldsSecret => Code::Malformed,
         Rule::NotOneOf { .. } if violation.field == "path" => Code::UnknownPath,
         Rule::NotOneOf { .. } => Code::NotOneOf,
         Rule::NotOnThisPath { .. } => Code::NotOnThisPath,
@@ -183,7 +183,7 @@ impl From<InvalidJson> for Problem {
             InvalidJson::TooLong { .. } => Self::too_large(km_model::limits::BODY_BYTES_MAX),
             InvalidJson::Syntax { source } => Self::new(Code::InvalidJson, source.to_string()),
             InvalidJson::Shape { field, source } => {
-                let detail = format!("{field}: {source}");
+                let detail = format!("`{field}` is not as expected");
                 Self::new(Code::WrongShape, detail).with_error(field, source.to_string())
             }
             InvalidJson::Violations(violations) => Self::from(violations),
@@ -195,7 +195,7 @@ impl From<InvalidBatch> for Problem {
     fn from(error: InvalidBatch) -> Self {
         match &error {
             InvalidBatch::Syntax(_) => Self::new(Code::InvalidJson, error.to_string()),
-            InvalidBatch::TooMany { .. } => Self::new(Code::BatchTooLarge, error.to_string()),
+            InvalidBatch::TooMany => Self::new(Code::BatchTooLarge, error.to_string()),
         }
     }
 }
@@ -216,17 +216,22 @@ impl From<WriteError> for Problem {
                 Self::new(code, detail).after(retry_after)
             }
             WriteError::Stopping => Self::new(Code::ShuttingDown, detail),
-            WriteError::Unknown { write_id } => {
-                Self { write_id: Some(write_id.to_string()), ..Self::new(Code::UnknownOutcome, detail) }
-            }
+            WriteError::Unknown { write_id } => Self {
+                write_id: write_id.as_ref().map(ToString::to_string),
+                ..Self::new(Code::UnknownOutcome, detail)
+            },
         }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        let code = unavailable(&error);
+        if code == Code::BadCursor {
+            return Self::new(code, "the cursor cannot be read");
+        }
         tracing::warn!(error = &error as &dyn std::error::Error, "a call to the store failed");
-        Self::new(unavailable(&error), error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading requests: bodies within their limits, parameters without surprises, ids.
 
+use std::ops::Deref;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query, Request};
@@ -10,8 +11,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use km_model::{Rule, Violation, WriteId};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::code::Code;
+use crate::limits::Limits;
 use crate::problem::Problem;
 
 /// Largest page of any list.
@@ -22,18 +25,33 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What calls answer with.
 const ANSWERS: [&str; 3] = ["application/json", "application/x-ndjson", "application/problem+json"];
 
-/// The whole body, if it is not larger than `bytes_max`.
+/// A whole body, and the room that it takes.
+pub(crate) struct Body {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The whole body, if it is not larger than `bytes_max` and there is room for it.
 ///
 /// # Errors
-/// [`Code::BodyTooLarge`], before more than the limit is read; [`Code::BodyBroken`].
-pub(crate) async fn body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+/// [`Code::BodyTooLarge`], before more than the limit is read; [`Code::Busy`]; [`Code::BodyBroken`].
+pub(crate) async fn body(limits: &Limits, request: Request, bytes_max: usize) -> Result<Body, Problem> {
     let declared =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|bytes: usize| bytes > bytes_max) {
         return Err(Problem::too_large(bytes_max));
     }
+    let room = limits.room(declared.unwrap_or(bytes_max))?;
     match Limited::new(request.into_body(), bytes_max).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
+        Ok(body) => Ok(Body { bytes: body.to_bytes(), _room: room }),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(bytes_max)),
         Err(_) => Err(Problem::new(Code::BodyBroken, "the body broke off")),
     }
@@ -59,9 +77,13 @@ fn essence(value: &str) -> &str {
 ///
 /// # Errors
 /// [`Problem`]; a field that does not exist is named.
-pub(crate) async fn json<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, Problem> {
+pub(crate) async fn json<T: DeserializeOwned>(
+    limits: &Limits,
+    request: Request,
+    bytes_max: usize,
+) -> Result<T, Problem> {
     expect_media(request.headers(), &["application/json"])?;
-    let body = body(request, bytes_max).await?;
+    let body = body(limits, request, bytes_max).await?;
     Ok(km_intake::json::read_as(&body)?)
 }
 
@@ -139,10 +161,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(pairs) = pairs.map_err(|_| Problem::new(Code::BadFilter, "the query cannot be read"))?;
-        match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
-            Some((name, _)) => Err(Problem::parameter(name, "holds the control character U+0000")),
-            None => Ok(Self(pairs)),
+        // What is not UTF-8 was replaced when it was decoded, and would look for something else.
+        for (name, value) in &pairs {
+            if [name, value].iter().any(|text| text.contains(['\0', char::REPLACEMENT_CHARACTER])) {
+                return Err(Problem::parameter(name, "is not text, or holds the control character U+0000"));
+            }
         }
+        Ok(Self(pairs))
     }
 }
 

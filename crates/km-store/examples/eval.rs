@@ -18,13 +18,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use km_search::{Query, is_identifier};
-use km_store::search::{Document, Filter, SearchIndex, SearchReader, Start, View, Work};
+use km_store::search::{Document, Filter, Origin, SearchIndex, SearchReader, Start, View, Work};
 use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const BATCH: usize = 1_000;
 const TENANT: &str = "default";
+/// There is no ledger behind a data set.
+const ORIGIN: Origin = Origin { ledger_id: [0; 16], newest: i64::MAX };
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -111,7 +113,7 @@ impl Drop for Scratch {
 
 /// Indexes texts in order; the n-th (from 1) gets position n and n as its entry id.
 fn fill(path: &Path, texts: impl Iterator<Item = (String, String)>) -> Outcome<SearchIndex> {
-    let mut index = SearchIndex::open(path)?;
+    let mut index = SearchIndex::open(path, ORIGIN)?;
     let labels = BTreeMap::new();
     let mut texts = texts.peekable();
     let mut position = 0;
@@ -315,7 +317,7 @@ fn speed(directory: &Path, count: usize) -> Outcome<()> {
 
 /// Indexes so many varied texts, reports how fast, and answers how many of them hold each word.
 fn fill_varied(path: &Path, texts: &[Text], count: usize) -> Outcome<HashMap<String, usize>> {
-    let mut index = SearchIndex::open(path)?;
+    let mut index = SearchIndex::open(path, ORIGIN)?;
     let (mut dice, labels) = (Dice(0x9e37_79b9_7f4a_7c15), BTreeMap::new());
     let (mut bytes, mut took, mut slowest) = (0, Duration::ZERO, Duration::ZERO);
     let mut holders = HashMap::new();

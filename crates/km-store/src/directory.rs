@@ -1,116 +1,42 @@
-//! The data directory: on what it lies, and who holds it.
+//! The data directory: made durably, owned by one process, looked at from outside.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, Write};
+mod file_system;
+mod lock;
+
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use km_model::Durability;
+pub use file_system::FileSystem;
+pub(crate) use lock::{Lock, LockError};
 
-/// The file that the owner of a directory holds locked.
-const LOCK: &str = "km.lock";
-
-/// What kind of file system a directory lies on, as far as it matters for durability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileSystem {
-    /// A local disk.
-    Disk,
-    /// Memory: empty after a restart of the machine.
-    Tmpfs,
-    /// A container's own layers: gone with the container.
-    Overlay,
-    /// A network share, whose locks and flushes cannot be trusted.
-    Network,
+/// Makes a directory with those above it. Each is flushed into the one it lies in before the next is made, so
+/// that a power cut does not take a directory away from under a flushed file.
+///
+/// # Errors
+/// The system's error; directories that were made stay.
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
+    make_with(directory, &mut |parent| flush_names(parent))
 }
 
-impl FileSystem {
-    /// The file system that `path` lies on.
-    ///
-    /// # Errors
-    /// The system's error when it cannot be asked.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        // The magic numbers are those of linux/magic.h.
-        const TMPFS: i64 = 0x0102_1994;
-        const RAMFS: i64 = 0x8584_58f6;
-        const OVERLAY: i64 = 0x794c_7630;
-        const NFS: i64 = 0x6969;
-        const SMB: i64 = 0x517b;
-        const SMB2: i64 = 0xfe53_4d42;
-        const CIFS: i64 = 0xff53_4d42;
-        const CEPH: i64 = 0x00c3_6400;
-        let kind = rustix::fs::statfs(path)?.f_type & 0xffff_ffff;
-        Ok(match kind {
-            TMPFS | RAMFS => Self::Tmpfs,
-            OVERLAY => Self::Overlay,
-            NFS | SMB | SMB2 | CIFS | CEPH => Self::Network,
-            _ => Self::Disk,
-        })
+fn make_with(directory: &Path, flush: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
     }
-
-    /// What an acknowledgement on it is worth.
-    pub const fn durability(self) -> Durability {
-        match self {
-            Self::Disk => Durability::Disk,
-            Self::Tmpfs | Self::Overlay | Self::Network => Durability::Volatile,
-        }
+    let parent = parent_of(directory);
+    make_with(parent, flush)?;
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+        made => made?,
     }
-
-    /// Its name, for people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disk => "a local disk",
-            Self::Tmpfs => "tmpfs (memory)",
-            Self::Overlay => "overlayfs (a container's own layers)",
-            Self::Network => "a network file system",
-        }
-    }
+    flush(parent)
 }
 
-/// The ownership of a data directory. It ends with the process, however that ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
-}
-
-/// Why a directory cannot be owned.
-#[derive(Debug)]
-pub(crate) enum LockError {
-    Held { by: String },
-    Io(io::Error),
-}
-
-impl Lock {
-    /// Owns `directory`, which is made when it is not there.
-    pub(crate) fn take(directory: &Path) -> Result<Self, LockError> {
-        fs::create_dir_all(directory).map_err(LockError::Io)?;
-        let path = directory.join(LOCK);
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(LockError::Io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { by: holder(&mut file) }),
-            Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
-        }
-        note_holder(&mut file).map_err(LockError::Io)?;
-        Ok(Self { _file: file })
-    }
-}
-
-fn note_holder(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "{}", std::process::id())
-}
-
-fn holder(file: &mut File) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.is_empty() => format!("process {text}"),
-        Ok(_) | Err(_) => "another process".to_owned(),
+/// The directory that a name lies in.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
     }
 }
 
@@ -128,7 +54,7 @@ pub struct Survey {
     pub file_system: Option<FileSystem>,
     /// Bytes left on it.
     pub free_bytes: Option<u64>,
-    /// Who holds it, when somebody does.
+    /// Who holds it, when somebody does whom this process can see.
     pub held_by: Option<String>,
     /// Bytes of the ledger's files.
     pub ledger_bytes: u64,
@@ -146,7 +72,7 @@ pub fn survey(data: &Path) -> Survey {
         store: data.join(crate::sqlite::LEDGER_FILE).exists(),
         file_system: FileSystem::of(&existing).ok(),
         free_bytes: free,
-        held_by: held_by(data),
+        held_by: lock::held_by(data),
         ledger_bytes: bytes_of(data, crate::sqlite::LEDGER_FILE),
         index_bytes: bytes_of(data, crate::sqlite::INDEX_FILE),
         sqlite_version: rusqlite::version(),
@@ -157,16 +83,43 @@ fn nearest_existing(path: &Path) -> PathBuf {
     path.ancestors().find(|path| path.is_dir()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-fn held_by(data: &Path) -> Option<String> {
-    let mut file = File::options().read(true).open(data.join(LOCK)).ok()?;
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
-        Ok(()) | Err(TryLockError::Error(_)) => None,
-    }
-}
-
 /// The bytes of a database with its log.
 pub(crate) fn bytes_of(directory: &Path, file: &str) -> u64 {
     let size = |name: String| fs::metadata(directory.join(name)).map_or(0, |metadata| metadata.len());
     size(file.to_owned()) + size(format!("{file}-wal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn every_directory_that_is_made_is_flushed_into_the_one_it_lies_in() {
+        let top = TempDir::new().unwrap();
+        let (a, b) = (top.path().join("a"), top.path().join("a/b"));
+        let mut flushed = Vec::new();
+        let mut flush = |parent: &Path| {
+            flushed.push(parent.to_path_buf());
+            flush_names(parent)
+        };
+        make_with(&b, &mut flush).unwrap();
+        make_with(&b, &mut flush).unwrap();
+        assert!(b.is_dir());
+        assert_eq!(flushed, [top.path().to_path_buf(), a]);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_flushed_is_not_called_made() {
+        let top = TempDir::new().unwrap();
+        let failed = make_with(&top.path().join("a"), &mut |_| Err(io::Error::other("no flush")));
+        assert!(failed.is_err());
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_directory() {
+        assert_eq!(parent_of(Path::new("km-data")), Path::new("."));
+        assert_eq!(parent_of(Path::new("/km-data")), Path::new("/"));
+    }
 }

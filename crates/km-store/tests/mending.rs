@@ -1,273 +1,115 @@
-//! The search index is derived: whatever happens to its file, it is built anew while reading goes on.
+//! The link reconciler mends what is not as the ledger states, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use km_contract::FutureTime;
-use km_contract::conformance::{Hands, Rig, resolve, tenant, write_id};
-use km_contract::port::{Disposition, Filter, SearchRequest, Store, StoreError};
+use km_contract::conformance::{Hands, Rig, approval, playbook, tenant, write_id};
+use km_contract::port::{LinkReport, Store};
+use km_contract::{Admitted, Arrival};
+use km_model::{ApprovalStatus, Verdict};
 use km_store::OpenOptions;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
-const ENTRIES: usize = 1_000;
-/// Looks at a store that mends itself, before it is given up.
-const LOOKS_MAX: usize = 600;
+/// One more than a page of links, so that a repair has to turn the page.
+const MANY: usize = 1_001;
 
-fn index(data: &Path) -> PathBuf {
-    data.join("search.db")
+async fn open() -> (Rig, rusqlite::Connection, TempDir) {
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let clock = Hands::at_seconds(1_000_000);
+    let store = km_store::open(OpenOptions::at(directory.path()), clock.clone()).await.unwrap();
+    let raw = rusqlite::Connection::open(directory.path().join("km.db")).unwrap();
+    (Rig::new(store, clock), raw, directory)
 }
 
-async fn open(data: &Path) -> Store {
-    let options = OpenOptions { readers: 3, ..OpenOptions::at(data) };
-    km_store::open(options, Hands::at_seconds(1_000_000)).await.unwrap()
+async fn mend(store: &Store) -> LinkReport {
+    store.upkeep.mend_links().await.unwrap()
 }
 
-/// A store with `pod{n}x` in its n-th entry, indexed.
-async fn filled(data: &Path) -> Rig {
-    let rig = Rig::new(open(data).await, Hands::at_seconds(1_000_000));
-    write(&rig, 0..ENTRIES).await;
-    indexed(&rig).await;
-    rig
+/// Every row of links and approvals, as text.
+fn rows(raw: &rusqlite::Connection) -> Vec<String> {
+    let sql = "SELECT concat_ws(' ', incident_id, kind, target_id, since) FROM links
+        UNION ALL
+        SELECT concat_ws(' ', approval_id, status, status_at, status_write_id, approved_since) FROM approvals";
+    let mut statement = raw.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-async fn write(rig: &Rig, numbers: std::ops::Range<usize>) {
-    let admit = |n: usize| {
-        let text = format!("evicted pod{n}x and node{}y {}", n % 7, "some more words ".repeat(n % 20));
-        let id = write_id(&format!("w-{n}"));
-        let write = resolve(&format!("INC-{n}"), &text, Some(1));
-        Arc::new(rig.writer.admission().admit(&tenant(), Some(id), write, FutureTime::Refuse).unwrap())
+async fn write_a_chain(rig: &Rig) {
+    use ApprovalStatus::{Approved, Revoked};
+    rig.write("a", approval("APP-1", "INC-1", Verdict::Manual, Approved, Some(10))).await.unwrap();
+    rig.write("b", approval("APP-1", "INC-1", Verdict::AutoOk, Revoked, Some(20))).await.unwrap();
+    rig.write("c", approval("APP-2", "INC-1", Verdict::Manual, Approved, Some(30))).await.unwrap();
+    rig.write("e", approval("APP-3", "INC-1", Verdict::Manual, Approved, Some(35))).await.unwrap();
+    rig.write("d", playbook("restart", Some("INC-1"), "restart it", Some(40))).await.unwrap();
+}
+
+async fn write_many(rig: &Rig) {
+    let admit = |n: usize| -> Arc<Admitted> {
+        let write =
+            approval("APP-1", &format!("INC-{n:04}"), Verdict::Manual, ApprovalStatus::Approved, Some(10));
+        let id = Some(write_id(&format!("w-{n}")));
+        Arc::new(rig.writer.admission().admit(&tenant(), id, write, Arrival::Call).unwrap())
     };
-    let batch: Vec<_> = numbers.map(admit).collect();
+    let batch: Vec<_> = (0..MANY).map(admit).collect();
     rig.store.ledger.commit(&batch).await.unwrap();
 }
 
-async fn indexed(rig: &Rig) {
-    for _ in 0..LOOKS_MAX {
-        let measures = rig.store.upkeep.measures().await.unwrap();
-        if measures.indexed_through == measures.newest_position {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the index does not catch up");
-}
-
-async fn close(rig: Rig) {
-    rig.writer.stop();
-    rig.committer.await.unwrap();
-    rig.store.upkeep.close().await;
-}
-
-/// The entries that hold a word; none while the answer is not whole. A wrong hit is never an answer.
-async fn found(store: &Store, word: &str) -> Option<usize> {
-    let request = SearchRequest { text: word.into(), filter: Filter::all(tenant()), after: None, limit: 100 };
-    let page = match store.library.search(&request).await {
-        Ok(page) => page,
-        Err(error) => return passing(&error),
-    };
-    let holds = |text: Option<&str>| text.is_some_and(|text| text.split(' ').any(|held| held == word));
-    assert!(page.hits.iter().all(|hit| holds(hit.entry.head.write.content.as_deref())), "a wrong hit");
-    page.searched.complete.then_some(page.hits.len())
-}
-
-fn passing(error: &StoreError) -> Option<usize> {
-    assert_eq!(error.disposition(), Disposition::Retry, "{error:?}");
-    None
-}
-
-/// Reads while the store mends itself, until everything is found; a list is complete all the while.
-async fn reads_on_until_whole(store: &Store, entries: usize) {
-    for _ in 0..LOOKS_MAX {
-        let words = [0, entries / 2, entries - 1].map(|n| format!("pod{n}x"));
-        let mut whole = true;
-        for word in &words {
-            whole &= found(store, word).await.map(|hits| assert_eq!(hits, 1, "{word}")).is_some();
-        }
-        whole &= found(store, "node3y").await.map(|hits| assert_eq!(hits, 100)).is_some();
-        assert_eq!(store.library.entries(&Filter::all(tenant()), None, 50).await.unwrap().items.len(), 50);
-        if whole {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the index is not mended");
-}
-
-/// In the end the file itself is sound and holds everything.
-async fn becomes_sound(data: &Path, newest: usize) {
-    for _ in 0..LOOKS_MAX {
-        if is_sound(data, newest).is_ok_and(|sound| sound) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the file is not sound: {:?}", is_sound(data, newest));
-}
-
-fn is_sound(data: &Path, newest: usize) -> rusqlite::Result<bool> {
-    let file = Connection::open(index(data))?;
-    let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    let through: usize = file.query_row("SELECT indexed_through FROM state", [], |row| row.get(0))?;
-    Ok(verdict == "ok" && through == newest)
-}
-
-/// Writes the log back, so that the file is what is read.
-fn checkpoint(data: &Path) {
-    let file = Connection::open(index(data)).unwrap();
-    file.busy_timeout(Duration::from_secs(5)).unwrap();
-    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-}
-
-fn execute(data: &Path, sql: &str) {
-    let file = Connection::open(index(data)).unwrap();
-    file.busy_timeout(Duration::from_secs(5)).unwrap();
-    file.execute_batch(sql).unwrap();
-}
-
-/// Overwrites every page from the n-th on.
-fn junk(data: &Path, from: u64) {
-    checkpoint(data);
-    let file = File::options().write(true).open(index(data)).unwrap();
-    for page in from..file.metadata().unwrap().len() / 4_096 {
-        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
-    }
-}
-
-fn truncate(data: &Path, share: u64) {
-    checkpoint(data);
-    let file = File::options().write(true).open(index(data)).unwrap();
-    file.set_len(file.metadata().unwrap().len() / 4_096 / 4 * share * 4_096).unwrap();
-}
-
-fn remove(data: &Path, suffixes: &[&str]) {
-    for suffix in suffixes {
-        let path = data.join(format!("search.db{suffix}"));
-        if path.exists() {
-            fs::remove_file(path).unwrap();
-        }
-    }
-}
-
-type Damage = (&'static str, fn(&Path));
-
-/// What can happen to the file while a store has it open.
-const DAMAGES: [Damage; 12] = [
-    ("a damaged first page", |data| junk(data, 0)),
-    ("damaged pages but the first", |data| junk(data, 1)),
-    ("damaged pages deep in the file", |data| junk(data, 40)),
-    ("half of the file is gone", |data| truncate(data, 2)),
-    ("an empty file", |data| truncate(data, 0)),
-    ("the file is deleted", |data| remove(data, &[""])),
-    ("all files are deleted", |data| remove(data, &["", "-wal", "-shm"])),
-    ("another version", |data| execute(data, "PRAGMA user_version = 99")),
-    ("a missing table", |data| execute(data, "DROP TABLE block")),
-    ("changed columns", |data| execute(data, "UPDATE segment_column SET data = zeroblob(length(data))")),
-    ("changed terms", |data| execute(data, "UPDATE block SET data = zeroblob(length(data))")),
-    ("entries that are not in the ledger", |data| {
-        execute(data, "UPDATE document SET entry_id = randomblob(16)");
-    }),
-];
-
-async fn mends_while_it_runs(damages: &[Damage]) {
-    for (what, damage) in damages {
-        let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let rig = filled(data.path()).await;
-        println!("{what}");
-        damage(data.path());
-        write(&rig, ENTRIES..ENTRIES + 10).await;
-        reads_on_until_whole(&rig.store, ENTRIES + 10).await;
-        becomes_sound(data.path(), ENTRIES + 10).await;
-        close(rig).await;
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_differs_from_the_ledger_is_mended_and_what_no_write_states_stays() {
+    let (rig, raw, _directory) = open().await;
+    write_a_chain(&rig).await;
+    let sound = rows(&raw);
+    raw.execute_batch(
+        "DELETE FROM links WHERE target_id = 'restart';
+         UPDATE links SET since = 99000000 WHERE target_id = 'APP-1';
+         UPDATE approvals SET status = 'approved', status_at = 99000000 WHERE approval_id = 'APP-1';
+         UPDATE approvals SET approved_since = NULL WHERE approval_id = 'APP-3';
+         DELETE FROM approvals WHERE approval_id = 'APP-2'",
+    )
+    .unwrap();
+    let report = mend(&rig.store).await;
+    assert_eq!((report.stated, report.added, report.corrected, report.unstated), (4, 2, 3, 0));
+    assert_eq!(rows(&raw), sound);
+    raw.execute_batch(
+        "INSERT INTO links VALUES ('default', 'INC-9', 'approval', 'BY-HAND', 5);
+         INSERT INTO approvals VALUES ('default', 'BY-HAND', 'approved', 5, 'x', 5);
+         UPDATE links SET since = 7000000 WHERE target_id = 'APP-1'",
+    )
+    .unwrap();
+    let by_hand = rows(&raw);
+    let report = mend(&rig.store).await;
+    assert_eq!((report.added, report.corrected, report.unstated, report.without_incident), (0, 0, 1, 5));
+    assert_eq!(rows(&raw), by_hand);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn damaged_pages_are_mended_while_reading_goes_on() {
-    mends_while_it_runs(&DAMAGES[..3]).await;
+async fn mending_again_or_twice_at_once_changes_nothing_more() {
+    let (rig, raw, _directory) = open().await;
+    write_many(&rig).await;
+    let sound = rows(&raw);
+    raw.execute_batch("DELETE FROM links; DELETE FROM approvals").unwrap();
+    let (one, other) = tokio::join!(mend(&rig.store), mend(&rig.store));
+    assert_eq!((one.added + other.added, one.corrected + other.corrected), (MANY as u64 + 1, 0));
+    assert_eq!(rows(&raw), sound);
+    let again = mend(&rig.store).await;
+    assert_eq!((again.stated, again.added, again.corrected), (MANY as u64, 0, 0));
 }
 
+/// A write waits for the transaction before it. The failure of the last repair shows how much that is: all but
+/// the few rows of its own transaction stand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_file_is_mended_while_reading_goes_on() {
-    mends_while_it_runs(&DAMAGES[3..5]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deleted_file_is_made_again_while_reading_goes_on() {
-    mends_while_it_runs(&DAMAGES[5..7]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_of_another_layout_is_replaced_while_reading_goes_on() {
-    mends_while_it_runs(&DAMAGES[7..9]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changed_rows_are_found_out_while_reading_goes_on() {
-    mends_while_it_runs(&DAMAGES[9..]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happened_to_the_file_a_store_opens_and_mends_it() {
-    for (what, damage) in DAMAGES {
-        let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        close(filled(data.path()).await).await;
-        println!("{what}");
-        damage(data.path());
-        let rig = Rig::new(open(data.path()).await, Hands::at_seconds(1_000_000));
-        reads_on_until_whole(&rig.store, ENTRIES).await;
-        becomes_sound(data.path(), ENTRIES).await;
-        close(rig).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reading_goes_on_while_the_index_is_built_anew_on_request() {
-    let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let rig = filled(data.path()).await;
-    for _ in 0..3 {
-        rig.store.upkeep.reindex().await.unwrap();
-        reads_on_until_whole(&rig.store, ENTRIES).await;
-    }
-    becomes_sound(data.path(), ENTRIES).await;
-    close(rig).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_is_inspected_whatever_its_index_is() {
-    let damages = DAMAGES.iter().map(|(what, damage)| (*what, Some(damage))).chain([("as it was", None)]);
-    for (what, damage) in damages {
-        let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        close(filled(data.path()).await).await;
-        if let Some(damage) = damage {
-            damage(data.path());
-        }
-        let before = fs::read(index(data.path())).ok();
-        let store = km_store::inspect(data.path(), Hands::at_seconds(1_000_000)).await.unwrap();
-        let measures = store.upkeep.measures().await.unwrap();
-        assert_eq!(measures.writes, ENTRIES as u64, "{what}");
-        assert!(measures.indexed_through <= measures.newest_position);
-        assert!(km_contract::verify::verify(&*store.audit).await.unwrap().is_sound(), "{what}");
-        assert_eq!(store.library.entries(&Filter::all(tenant()), None, 50).await.unwrap().items.len(), 50);
-        assert!(found(&store, "pod7x").await.is_none_or(|hits| hits == 1), "{what}");
-        assert_eq!(fs::read(index(data.path())).ok(), before, "who only looks changes nothing: {what}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_cannot_be_made_keeps_no_store_from_opening() {
-    let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    fs::create_dir(index(data.path())).unwrap();
-    let rig = Rig::new(open(data.path()).await, Hands::at_seconds(1_000_000));
-    write(&rig, 0..ENTRIES).await;
-    assert_eq!(found(&rig.store, "pod7x").await, None);
-    assert_eq!(rig.store.upkeep.measures().await.unwrap().indexed_through, 0);
-    fs::remove_dir(index(data.path())).unwrap();
-    reads_on_until_whole(&rig.store, ENTRIES).await;
-    close(rig).await;
+async fn a_repair_keeps_writes_waiting_for_a_hundred_rows_at_most() {
+    let (rig, raw, _directory) = open().await;
+    write_many(&rig).await;
+    raw.execute_batch(
+        "DELETE FROM links;
+         CREATE TRIGGER refuse BEFORE INSERT ON links WHEN NEW.incident_id = 'INC-0950'
+         BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    )
+    .unwrap();
+    rig.store.upkeep.mend_links().await.unwrap_err();
+    assert_eq!(rows(&raw).len(), 900 + 1, "nine hundred links and their approval");
+    raw.execute_batch("DROP TRIGGER refuse").unwrap();
+    assert_eq!(mend(&rig.store).await.added, 101);
 }

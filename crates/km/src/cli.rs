@@ -8,8 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A knowledge memory for incident response: one binary, nothing acknowledged is lost.
 #[derive(Debug, Parser)]
 #[command(name = "km", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 findings or refused, 2 usage, 75 try again.\n\
-    First time here? `km demo` shows everything in a minute.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 findings or refused, 2 usage, 70 the store failed, 75 try again, 130 interrupted.\n\
+    First time here? `km demo` shows everything in a minute."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -308,6 +310,8 @@ pub(crate) enum ShowVerb {
 pub(crate) enum LettersVerb {
     /// List them, the newest first
     List(LetterFilters),
+    /// Count them by state, format and reason
+    Groups(LetterFilters),
     /// Show one with its payload and history
     Show {
         /// The letter
@@ -364,7 +368,7 @@ pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub(crate) filters: LetterFilters,
     /// At most so many a second
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rate: u32,
     /// Only say how many would be tried
     #[arg(long, requires = "all")]
@@ -380,6 +384,9 @@ pub(crate) struct VerifyArgs {
     /// The tenant of the receipts
     #[arg(long, default_value = "default")]
     pub(crate) tenant: String,
+    /// A seal that `km verify` or `/v1/status` showed before: it has to be in the chain still
+    #[arg(long, value_name = "HASH")]
+    pub(crate) expect_seal: Option<String>,
 }
 
 /// `km keys`.

@@ -7,6 +7,7 @@ use toml::Value;
 use crate::cli::Global;
 use crate::config::{Config, ConfigError, Environment, Layers, Source};
 use crate::console::Console;
+use crate::failure::Failure;
 
 /// The surroundings of a verb.
 #[derive(Clone, Debug)]
@@ -38,6 +39,21 @@ impl Context {
     /// What holds.
     pub(crate) const fn config(&self) -> &Config {
         self.layers.config()
+    }
+
+    /// Refuses a server for a verb that works on files.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`].
+    pub(crate) fn must_name_data(&self, verb: &str) -> Result<(), Failure> {
+        match &self.global.url {
+            None => Ok(()),
+            Some(_) => {
+                let reason =
+                    format!("{verb} works on the files themselves: name the data directory with --data");
+                Err(Failure::Usage(reason))
+            }
+        }
     }
 
     /// The data directory.

@@ -8,7 +8,7 @@ use axum::Router;
 use km_contract::port::{ApiKey, Store};
 use km_contract::reconcile::{Canary, Links, Receipts, Reconcile, Reconciler, Sealer};
 use km_contract::telemetry::Telemetry;
-use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterOffice, Writer};
+use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterLimits, LetterOffice, Writer};
 use km_model::Timestamp;
 use km_server::{Services, Settings};
 use km_store::OpenOptions;
@@ -21,6 +21,8 @@ use tracing::error;
 use crate::config::{Config, Job, Span};
 use crate::failure::Failure;
 
+/// The receipts that outlive the process, in the data directory.
+const RECEIPTS_FILE: &str = "receipts.sample";
 /// How often a rebuild of the index is looked at.
 const INDEX_LOOK: Duration = Duration::from_millis(20);
 /// Looks after which an index that was never seen behind is taken as rebuilt.
@@ -97,7 +99,7 @@ impl Running {
         let telemetry = Telemetry::register(&mut registry);
         let jitter = Arc::new(Jitter::from_seed(seed()));
         let (writer, committer) = Writer::new(
-            store.ledger.clone(),
+            &store,
             Admission::new(clock.clone()),
             config.write.policy.bounds(),
             config.queue.limits(),
@@ -112,6 +114,7 @@ impl Running {
             clock.clone(),
             jitter,
             telemetry.clone(),
+            letter_limits(config),
         );
         let parts =
             Parts { store: &store, writer: &writer, letters: &letters, clock: &clock, telemetry: &telemetry };
@@ -199,9 +202,15 @@ fn open_options(config: &Config) -> OpenOptions {
     OpenOptions {
         allow_volatile: config.data.allow_volatile,
         readers: config.store.readers.get(),
-        dead_letters_max: config.dead_letters.count_max.get(),
-        dead_letter_bytes_max: config.dead_letters.bytes_max.0,
+        dead_letters: letter_limits(config),
         ..OpenOptions::at(&config.data.dir)
+    }
+}
+
+fn letter_limits(config: &Config) -> LetterLimits {
+    LetterLimits {
+        count_max: config.dead_letters.count_max.get(),
+        bytes_max: config.dead_letters.bytes_max.0,
     }
 }
 
@@ -209,6 +218,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         request_timeout: config.http.request_timeout.0,
         requests_in_flight_max: config.http.requests_in_flight_max.get(),
+        body_bytes_max: config.http.body_bytes_max.bytes(),
         requests_per_second: config.http.requests_per_second,
         request_burst: config.http.request_burst.get(),
     }
@@ -229,7 +239,8 @@ impl Parts<'_> {
         let Self { store, writer, letters, clock, telemetry } = *self;
         let links = Links { upkeep: store.upkeep.clone(), telemetry: telemetry.clone() };
         let sealer = Sealer { upkeep: store.upkeep.clone(), clock: clock.clone() };
-        let receipts = Receipts { ledger: store.ledger.clone(), telemetry: telemetry.clone() };
+        let remembered = config.data.dir.join(RECEIPTS_FILE);
+        let receipts = Receipts::new(store.ledger.clone(), telemetry.clone(), remembered);
         let canary = Canary::new(writer.clone(), store.ledger.clone(), clock.clone(), telemetry.clone());
         let jobs = &config.reconcile;
         vec![
@@ -242,8 +253,8 @@ impl Parts<'_> {
     }
 
     fn every(&self, job: impl Reconcile + 'static, when: Job) -> (Reconciler, bool) {
-        let reconciler =
-            Reconciler::new(Arc::new(job), when.interval.0, self.clock.clone(), self.telemetry.clone());
+        let (clock, telemetry) = (self.clock.clone(), self.telemetry.clone());
+        let reconciler = Reconciler::new(Arc::new(job), when.interval.0, clock, telemetry);
         (reconciler, when.enabled)
     }
 }

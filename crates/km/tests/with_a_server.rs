@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use harness::{Place, Server, post};
+use harness::{Place, Server, post, tampered};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -95,6 +95,18 @@ fn verify_backup_and_doctor_work_beside_a_server() {
     assert_eq!(place.km(&["verify", "--data", "none"]).code, 1);
     let report = place.done(&["doctor", "--url", &server.url]);
     assert!(report.contains("is ready") && !report.contains("fail"), "{report}");
+}
+
+#[test]
+fn a_sealed_part_that_was_changed_ends_the_server() {
+    let place = Place::new();
+    place.write(&[], "INC-unmistakable", "kept");
+    place.done(&["reconcile", "sealer"]);
+    let ledger = place.path("km-data/km.db");
+    std::fs::write(&ledger, tampered(&ledger, "INC-unmistakable")).unwrap();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(command.env("KM__RECONCILE__SEALER__INTERVAL", "50ms"));
+    assert_eq!(server.wait().code(), Some(70));
 }
 
 #[test]

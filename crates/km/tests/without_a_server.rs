@@ -139,6 +139,26 @@ fn verify_finds_a_changed_byte() {
 }
 
 #[test]
+fn verify_holds_the_store_to_a_seal_that_was_kept_elsewhere() {
+    let place = Place::new();
+    place.write(&[], "INC-1", "in the backup");
+    place.done(&["reconcile", "sealer"]);
+    place.done(&["backup", "copy.db"]);
+    place.write(&[], "INC-2", "after the backup");
+    place.done(&["reconcile", "sealer"]);
+    let seal = place.json(&["status"])["seal"].clone();
+    let hash = seal["hash"].as_str().unwrap();
+    assert_eq!(place.json(&["verify", "--expect-seal", hash])["newest_seal"], seal);
+    assert!(place.done(&["verify"]).contains(hash), "people see it too");
+    place.done(&["restore", "copy.db", "--data", "older"]);
+    assert_eq!(place.km(&["verify", "--data", "older"]).code, 0);
+    let ended = place.km(&["verify", "--data", "older", "--expect-seal", hash]);
+    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("is not in the chain"), "{}", ended.out);
+    assert_eq!(place.km(&["verify", "--expect-seal", "abc"]).code, 2);
+}
+
+#[test]
 fn a_lost_write_is_found_by_its_receipt() {
     let place = Place::new();
     let receipt = place.write(&["--data", "one"], "INC-1", "only in one");
@@ -161,6 +181,16 @@ fn a_restored_backup_holds_every_receipt() {
     assert_eq!((&verdict["writes"], &verdict["lost"]), (&6.into(), &0.into()));
     let again = place.km(&["restore", "copy.db", "--data", "restored"]);
     assert_eq!(again.code, 1, "an existing store is never overwritten");
+}
+
+#[test]
+fn an_export_changes_nothing_in_the_store_it_came_from_and_its_receipts_hold_elsewhere() {
+    let place = Place::new();
+    let receipts = place.file("receipts.ndjson", &place.write(&[], "INC-1", "without a time"));
+    place.done(&["export", "--output", "all.ndjson"]);
+    assert_eq!(place.json(&["import", "all.ndjson"])["replayed"], 1);
+    place.done(&["import", "all.ndjson", "--data", "new"]);
+    assert_eq!(place.json(&["verify", "--data", "new", "--receipts", &receipts])["lost"], 0);
 }
 
 #[test]

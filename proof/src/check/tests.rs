@@ -1,7 +1,7 @@
 //! A check that cannot fail is a defect: each doctored store must be found out, and for the right reason.
 
-use km_contract::port::LinkRow;
-use km_model::{ApprovalId, IncidentId, LetterState, Link, Outcome, Write};
+use km_contract::port::{ApprovalRow, LinkRow};
+use km_model::{ApprovalId, ApprovalStatus, IncidentId, LetterState, Link, Outcome, Write};
 
 use super::*;
 use crate::history::Counting;
@@ -56,7 +56,7 @@ impl Case {
         let position = i64::try_from(self.kept.records.len()).unwrap() + 1;
         let occurred_at = expected.occurred_at.unwrap();
         let write_id = WriteId::parse(draft.write_id.as_str()).unwrap();
-        let revision = self.enter(&tenant, &expected, occurred_at, &write_id);
+        let (revision, outcome) = self.enter(&tenant, &expected, occurred_at, &write_id);
         let stored_at = Timestamp::from_micros(1_000_000 + position);
         self.kept.records.push(Record {
             position,
@@ -65,7 +65,7 @@ impl Case {
             state: RecordState::Applied(Placement {
                 entry_id: expected.entry_id,
                 revision,
-                outcome: Outcome::Created,
+                outcome,
                 stored_at,
             }),
             occurred_at,
@@ -75,25 +75,34 @@ impl Case {
         });
     }
 
-    fn enter(&mut self, tenant: &TenantId, expected: &Expected, at: Timestamp, id: &WriteId) -> u64 {
+    fn enter(
+        &mut self,
+        tenant: &TenantId,
+        expected: &Expected,
+        at: Timestamp,
+        id: &WriteId,
+    ) -> (u64, Outcome) {
         let entry_id = expected.entry_id;
         let known = |entry: &&mut EntryRow| (&entry.tenant, entry.entry_id) == (tenant, entry_id);
         if let Some(entry) = self.kept.entries.iter_mut().find(known) {
             entry.revisions += 1;
-            if (at, id) > (entry.head_occurred_at, &entry.head_write_id) {
-                (entry.head_occurred_at, entry.head_write_id) = (at, id.clone());
+            if (at, id) <= (entry.head_occurred_at, &entry.head_write_id) {
+                return (entry.revisions, Outcome::Superseded);
             }
-            return entry.revisions;
+            (entry.head_occurred_at, entry.head_write_id) = (at, id.clone());
+            return (entry.revisions, Outcome::Revised);
         }
         self.kept.entries.push(EntryRow {
             tenant: tenant.clone(),
             entry_id,
             key: String::new(),
+            head: 0,
             head_write_id: id.clone(),
             head_occurred_at: at,
+            newest: 0,
             revisions: 1,
         });
-        1
+        (1, Outcome::Created)
     }
 
     /// Gives the receipt that fits the row.
@@ -127,12 +136,20 @@ impl Case {
         self.kept.entries.iter_mut().find(|entry| entry.entry_id == entry_id).unwrap()
     }
 
-    fn with_link(mut self) -> Self {
+    fn with_approval(mut self) -> Self {
         let incident = IncidentId::parse("INC-1").unwrap();
         let approval = ApprovalId::parse("APR-1").unwrap();
-        let target = LinkTarget::Approval(approval, None);
+        let target = LinkTarget::Approval(approval.clone(), None);
         let link = Link { incident, target, since: Timestamp::from_micros(0) };
         self.kept.links.push(LinkRow { tenant: TenantId::default_tenant(), link });
+        self.kept.approvals.push(ApprovalRow {
+            tenant: TenantId::default_tenant(),
+            approval,
+            status: ApprovalStatus::Approved,
+            status_at: Timestamp::from_micros(15_000_000),
+            status_write_id: WriteId::parse("w-4").unwrap(),
+            approved_since: None,
+        });
         self
     }
 
@@ -168,7 +185,7 @@ fn approval(id: &str) -> Draft {
 
 /// What is found in a sound store after it was doctored.
 fn found(doctor: impl FnOnce(&mut Case)) -> Vec<Breach> {
-    let mut case = Case::sound().with_link();
+    let mut case = Case::sound().with_approval();
     doctor(&mut case);
     case.breaches()
 }
@@ -180,6 +197,7 @@ fn forget(case: &mut Case, id: &str) {
     case.kept.entries.retain(|entry| entry.entry_id != entry_id);
     if id == "w-4" {
         case.kept.links.clear();
+        case.kept.approvals.clear();
     }
 }
 
@@ -226,6 +244,16 @@ fn a_write_in_doubt_that_is_there_twice_is_found() {
 #[test]
 fn a_revision_that_was_numbered_twice_is_found() {
     assert!(found(|case| case.placement("w-2").revision = 1).contains(&Breach::Duplicated));
+}
+
+#[test]
+fn a_wrong_outcome_is_found() {
+    assert_eq!(found(|case| case.placement("w-3").outcome = Outcome::Revised), [Breach::WrongOutcome]);
+}
+
+#[test]
+fn a_gap_in_the_revisions_is_found() {
+    assert!(found(|case| case.placement("w-2").revision = 7).contains(&Breach::WrongEntry));
 }
 
 #[test]
@@ -300,6 +328,15 @@ fn missing_and_invented_links_are_found() {
         case.kept.links.push(row);
     };
     assert_eq!(found(invent), [Breach::WrongLink]);
+}
+
+#[test]
+fn an_approval_that_stands_elsewhere_is_found() {
+    assert_eq!(found(|case| case.kept.approvals.clear()), [Breach::WrongApproval]);
+    let rejected = |case: &mut Case| case.kept.approvals[0].status = ApprovalStatus::Rejected;
+    assert_eq!(found(rejected), [Breach::WrongApproval]);
+    let older = |case: &mut Case| case.kept.approvals[0].status_at = Timestamp::from_micros(1);
+    assert_eq!(found(older), [Breach::WrongApproval]);
 }
 
 #[test]

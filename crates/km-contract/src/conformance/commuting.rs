@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use km_model::{ApprovalStatus, IncidentId, LinkTarget, Outcome, TenantId, Verdict, Write};
+use km_model::{
+    ApprovalId, ApprovalStanding, ApprovalStatus, IncidentId, LinkTarget, Outcome, TenantId, Timestamp,
+    Verdict, Write,
+};
 
+use super::linking::{resolve_with, without_incident};
 use super::{Hands, Rig, approval, playbook, resolve, tenant, write_id};
 use crate::port::{Chain, Store};
 use crate::verify::{KeptReceipt, verify, verify_receipts};
-use crate::{FutureTime, Jitter};
+use crate::{Arrival, Jitter};
 
 /// A chain: an incident, two approvals of which one is revoked later, and a playbook.
 fn chain_writes() -> Vec<(&'static str, Write)> {
@@ -35,7 +39,7 @@ async fn chain_of(rig: &Rig, tenant: &TenantId) -> Chain {
     rig.store.library.chain(tenant, &IncidentId::parse("INC-1").unwrap()).await.unwrap().unwrap()
 }
 
-fn permutations(items: usize) -> Vec<Vec<usize>> {
+pub(super) fn permutations(items: usize) -> Vec<Vec<usize>> {
     if items == 0 {
         return vec![Vec::new()];
     }
@@ -59,7 +63,7 @@ pub async fn every_order_of_a_chain_gives_the_same_chain(store: Store, clock: Ar
         let tenant = TenantId::parse(format!("t{nth}")).unwrap();
         for at in order {
             let (id, write) = writes[at].clone();
-            rig.writer.write(&tenant, Some(write_id(id)), write, FutureTime::Refuse).await.unwrap();
+            rig.writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await.unwrap();
         }
         let chain = chain_of(&rig, &tenant).await;
         assert_eq!((chain.entries.len(), chain.links.len()), (5, 3));
@@ -74,6 +78,51 @@ fn without_entry_ids(text: &str) -> String {
     text.split("EntryId(").map(|part| part.split_once(')').map_or(part, |(_, rest)| rest)).collect()
 }
 
+/// Two approvals of one incident: one was rejected first and approved late and once more, by writes of which two
+/// name no incident; one was approved early without an incident, which is named later.
+fn statements() -> Vec<(&'static str, Write)> {
+    use ApprovalStatus::{Approved, Rejected};
+    vec![
+        ("late", approval("APP-1", "INC-1", Verdict::Manual, Approved, Some(100))),
+        ("rejected", without_incident("APP-1", Verdict::Manual, Rejected, Some(5))),
+        ("early", without_incident("APP-2", Verdict::AutoOk, Approved, Some(10))),
+        ("tie", resolve_with("INC-1", "APP-2", Some(50))),
+        ("again", without_incident("APP-1", Verdict::AutoOk, Approved, Some(110))),
+    ]
+}
+
+pub async fn every_order_of_statements_gives_the_same_standing(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    let writes = statements();
+    let mut seen = std::collections::HashSet::new();
+    for (nth, order) in permutations(writes.len()).into_iter().enumerate() {
+        let tenant = TenantId::parse(format!("t{nth}")).unwrap();
+        for at in order.iter().chain(&order) {
+            let (id, write) = writes[*at].clone();
+            rig.writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await.unwrap();
+        }
+        seen.insert(format!("{:?}", chain_of(&rig, &tenant).await.links));
+    }
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    let links = chain_of(&rig, &TenantId::parse("t0").unwrap()).await.links;
+    let approved_since = |seconds: i64| {
+        let approved_since = Some(Timestamp::from_micros(seconds * 1_000_000));
+        Some(ApprovalStanding { status: ApprovalStatus::Approved, approved_since })
+    };
+    let targets: Vec<_> = links.into_iter().map(|link| link.target).collect();
+    let approval = |id| ApprovalId::parse(id).unwrap();
+    assert_eq!(
+        targets,
+        [
+            LinkTarget::Approval(approval("APP-2"), approved_since(10)),
+            LinkTarget::Approval(approval("APP-1"), approved_since(100)),
+        ]
+    );
+    let report = rig.store.upkeep.mend_links().await.unwrap();
+    assert_eq!((report.stated, report.added, report.corrected, report.unstated), (240, 0, 0, 0));
+    assert!(verify(&*rig.store.audit).await.unwrap().is_sound());
+}
+
 pub async fn any_order_with_duplicates_gives_the_same_state(store: Store, clock: Arc<Hands>) {
     let rig = Rig::new(store, clock);
     let jitter = Jitter::from_seed(42);
@@ -85,20 +134,19 @@ pub async fn any_order_with_duplicates_gives_the_same_state(store: Store, clock:
             let id = ["d0", "d1", "d2", "d3", "d4", "d5"][n];
             (id, resolve("INC-1", &format!("revision {n}"), Some(30 + i64::try_from(n).unwrap() % 3)))
         }));
+        writes.extend(statements());
         writes.extend(writes.clone());
         shuffle(&mut writes, &jitter);
         let calls = writes.into_iter().map(|(id, write)| {
             let (writer, tenant) = (rig.writer.clone(), tenant.clone());
-            tokio::spawn(
-                async move { writer.write(&tenant, Some(write_id(id)), write, FutureTime::Refuse).await },
-            )
+            tokio::spawn(async move { writer.write(&tenant, Some(write_id(id)), write, Arrival::Call).await })
         });
         let calls: Vec<_> = calls.collect();
         let mut replayed = 0;
         for call in calls {
             replayed += usize::from(call.await.unwrap().unwrap().outcome == Outcome::Replayed);
         }
-        assert_eq!(replayed, 11, "each write once, its repetition replayed");
+        assert_eq!(replayed, 16, "each write once, its repetition replayed");
         shapes.insert(without_entry_ids(&essence(&chain_of(&rig, &tenant).await)));
     }
     assert_eq!(shapes.len(), 1, "{shapes:#?}");
@@ -123,7 +171,7 @@ pub async fn a_verified_store_is_sound(store: Store, clock: Arc<Hands>) {
     for (id, write) in chain_writes() {
         rig.write(id, write).await.unwrap();
     }
-    rig.store.upkeep.seal(km_model::Timestamp::from_micros(1)).await.unwrap().unwrap();
+    rig.store.upkeep.seal(Timestamp::from_micros(1)).await.unwrap().unwrap();
     let verdict = verify(&*rig.store.audit).await.unwrap();
     assert!(verdict.is_sound(), "{:?}", verdict.findings);
     assert_eq!((verdict.writes, verdict.entries, verdict.links, verdict.seals), (5, 5, 3, 1));
@@ -131,7 +179,8 @@ pub async fn a_verified_store_is_sound(store: Store, clock: Arc<Hands>) {
     assert_eq!((report.stated, report.added, report.corrected, report.without_incident), (3, 0, 0, 0));
     let chain = chain_of(&rig, &tenant()).await;
     let revoked = chain.links.iter().any(|link| {
-        matches!(&link.target, LinkTarget::Approval(id, Some(ApprovalStatus::Revoked)) if id.as_str() == "APP-2")
+        matches!(&link.target, LinkTarget::Approval(id, Some(standing))
+            if id.as_str() == "APP-2" && standing.status == ApprovalStatus::Revoked)
     });
     assert!(revoked, "{:?}", chain.links);
 }
@@ -145,7 +194,7 @@ pub async fn a_lost_receipt_is_found_out(store: Store, clock: Arc<Hands>) {
         content_hash: written.receipt.content_hash().to_string(),
     };
     let mut verdict = verify(&*rig.store.audit).await.unwrap();
-    let receipts = [receipt("w-1"), receipt("w-never")];
+    let receipts = [receipt("w-1"), receipt("w-never"), receipt("no write id")];
     verify_receipts(&*rig.store.ledger, &tenant(), receipts, &mut verdict).await.unwrap();
-    assert_eq!((verdict.receipts, verdict.lost), (2, 1));
+    assert_eq!((verdict.receipts, verdict.lost, verdict.broken), (3, 1, 2), "{:?}", verdict.findings);
 }

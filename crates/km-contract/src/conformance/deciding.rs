@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use km_model::{LetterState, Outcome, WriteDocument, WriteId};
+use km_model::{ContentHash, LetterState, Outcome, WriteDocument, WriteId};
 
 use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{
-    LetterFilter, LetterFormat, NewLetter, Reason, RecordState, RedriveState, Store, StoreErrorKind,
+    Decision, LetterFilter, LetterFormat, NewLetter, Reason, RecordState, RedriveState, Store,
+    StoreErrorKind, Undecidable,
 };
-use crate::{LetterError, WritePolicy};
+use crate::{Arrival, LetterError, WriteError, WritePolicy};
 
 fn letter(id: &str, format: LetterFormat, payload: &[u8], rig: &Rig) -> NewLetter {
     NewLetter {
@@ -92,6 +93,48 @@ pub async fn a_redriven_letter_does_not_overwrite_newer_knowledge(store: Store, 
     assert!(matches!(again, Err(LetterError::Closed(LetterState::Settled))), "{again:?}");
 }
 
+pub async fn a_letter_without_a_time_is_as_old_as_the_letter(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    park(&rig, "l-1", &WriteDocument::canonical(&resolve("INC-1", "from a letter", None))).await;
+    rig.clock.advance_seconds(3_600);
+    let newer = rig.write("w-1", resolve("INC-1", "newer", None)).await.unwrap();
+    rig.clock.advance_seconds(3_600);
+    assert_eq!(rig.office.redrive(&tenant(), &write_id("l-1"), "ann").await.unwrap(), LetterState::Settled);
+    let entry = rig.store.library.entry(&tenant(), newer.receipt.entry_id()).await.unwrap().unwrap();
+    assert_eq!((entry.head.write_id, entry.revisions), (write_id("w-1"), 2));
+}
+
+pub async fn an_edit_made_during_a_try_is_not_lost(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    park(&rig, "l-1", &good("INC-1", 10)).await;
+    let tried = ContentHash::of(&good("INC-1", 10));
+    let edited = String::from_utf8(good("INC-2", 20)).unwrap();
+    rig.office.edit(&tenant(), &write_id("l-1"), edited, LetterFormat::Write, "ann").await.unwrap();
+    let since = rig.writer.admission().now();
+    let late = Arrival::Letter { since, of: tried };
+    let tried_write = resolve("INC-1", "from a letter", Some(10));
+    let outcome = rig.writer.write(&tenant(), Some(write_id("l-1")), tried_write, late).await;
+    assert!(matches!(outcome, Err(WriteError::Conflict { .. })), "what was tried is not what is kept");
+    let settle = Decision::Settle { of: tried };
+    let settled = rig.store.letters.decide(&tenant(), &write_id("l-1"), &settle, "km", since).await.unwrap();
+    assert_eq!(settled, Err(Undecidable::Changed));
+    assert_eq!(rig.office.work().await.unwrap(), 1, "the edit is tried by itself");
+    let record = rig.store.ledger.find(&tenant(), &write_id("l-1")).await.unwrap().unwrap();
+    assert_eq!((record.payload, state_of(&rig, "l-1").await), (good("INC-2", 20), LetterState::Settled));
+}
+
+pub async fn other_content_under_a_letters_id_is_a_conflict(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    park(&rig, "l-1", b"not a write").await;
+    let payload = String::from_utf8(good("INC-1", 10)).unwrap();
+    rig.office.edit(&tenant(), &write_id("l-1"), payload, LetterFormat::Write, "ann").await.unwrap();
+    let other = rig.write("l-1", resolve("INC-9", "other", Some(10))).await;
+    assert!(matches!(other, Err(WriteError::Conflict { .. })), "{other:?}");
+    assert_eq!(state_of(&rig, "l-1").await, LetterState::Pending);
+    let same = rig.write("l-1", resolve("INC-1", "from a letter", Some(10))).await.unwrap();
+    assert_eq!((same.outcome, state_of(&rig, "l-1").await), (Outcome::Created, LetterState::Settled));
+}
+
 pub async fn a_discarded_letter_is_never_applied(store: Store, clock: Arc<Hands>) {
     let rig = Rig::new(store, clock);
     park(&rig, "l-1", &good("INC-1", 10)).await;
@@ -154,6 +197,10 @@ pub async fn a_cancelled_redrive_stops(store: Store, clock: Arc<Hands>) {
     rig.office.cancel(&tenant(), &redrive.id).await.unwrap();
     rig.office.work().await.unwrap();
     assert_eq!(state_of(&rig, "l-1").await, LetterState::Parked);
+    let late = rig.store.letters.save_redrive(&redrive).await.unwrap();
+    assert!(!late, "a round that was under way does not take the cancellation back");
+    let kept = rig.store.letters.redrive(&tenant(), &redrive.id).await.unwrap().unwrap();
+    assert_eq!(kept.state, RedriveState::Cancelled);
     let unknown: Result<_, LetterError> = rig.office.cancel(&tenant(), "none").await;
     assert!(matches!(unknown, Err(LetterError::NotFound)));
     assert!(WriteId::parse(redrive.id).is_ok(), "an id that fits a URL");

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use km_model::{Alert, Durability, Outcome, TenantId, WriteId};
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::writing::futures_poll_once;
 use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{Committed, Ledger, Record, Store, StoreError, StoreErrorKind};
-use crate::{Admitted, AdmittedAlert, Health, WriteError, WritePolicy};
+use crate::telemetry::Telemetry;
+use crate::{
+    Admission, Admitted, AdmittedAlert, Arrival, Health, Jitter, QueueLimits, WriteError, WritePolicy, Writer,
+};
 
 /// What happens to one call of `commit`.
 #[derive(Clone, Copy, Debug)]
@@ -188,4 +192,51 @@ pub async fn nothing_is_acknowledged_before_the_commit_returns(store: Store, clo
     assert!(rig.store.ledger.find(&tenant(), &write_id("w-1")).await.unwrap().is_none());
     faulty.gate.add_permits(1_000);
     assert_eq!(call.await.unwrap().outcome, Outcome::Created);
+}
+
+pub async fn a_neighbours_deadline_does_not_end_the_tries_of_others(store: Store, clock: Arc<Hands>) {
+    let faulty = Faulty::new(&store, [Fault::Before(StoreErrorKind::Transient)]);
+    let store = Store { ledger: faulty, ..store };
+    let patient = WritePolicy::NORMAL;
+    let (writer, committer) = Writer::new(
+        &store,
+        Admission::new(clock),
+        WritePolicy { deadline: Duration::from_millis(500), ..patient },
+        QueueLimits::default(),
+        // The first pause of this stream is 0.9 s: longer than the one caller waits, and not the other.
+        Arc::new(Jitter::from_seed(23)),
+        Telemetry::register(&mut Registry::default()),
+    );
+    let tenant = tenant();
+    let write = |id: &str| {
+        let write = resolve(&format!("INC-{id}"), "x", None);
+        Box::pin(writer.write(&tenant, Some(write_id(id)), write, Arrival::Call))
+    };
+    let mut hurried = write("hurried");
+    assert!(futures_poll_once(&mut hurried).await.is_none());
+    writer.set_policy(patient);
+    let mut other = write("other");
+    assert!(futures_poll_once(&mut other).await.is_none());
+    let committer = tokio::spawn(committer.run());
+    assert!(hurried.await.is_err());
+    assert_eq!(other.await.unwrap().outcome, Outcome::Created);
+    committer.abort();
+}
+
+pub async fn a_fatal_failure_anywhere_ends_the_service(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    let met: Result<(), StoreError> = Err(StoreError::bare(StoreErrorKind::Fatal, "INJECTED"));
+    assert!(rig.store.health.examine(met).is_err());
+    let refused = rig.write("w-1", resolve("INC-1", "x", None)).await;
+    assert!(refused.is_err() && writes_in(&rig).await == 0, "{refused:?}");
+    let ended = rig.store.letters.cancel_redrive(&tenant(), "none").await.unwrap_err();
+    assert_eq!(ended.kind, StoreErrorKind::Fatal, "nobody changes it any more");
+}
+
+pub async fn a_committer_that_is_gone_is_noticed(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    rig.committer.abort();
+    let mut health = rig.writer.health();
+    assert!(health.wait_for(|health| matches!(health, Health::Failed { .. })).await.is_ok());
+    assert!(rig.write("w-1", resolve("INC-1", "x", None)).await.is_err());
 }

@@ -7,7 +7,7 @@ use km_model::{EntryId, TenantId, Timestamp, Write};
 
 use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{BAD_CURSOR, Entry, Filter, Library, SearchPage, SearchRequest, Store, StoreErrorKind};
-use crate::{FutureTime, Jitter};
+use crate::{Arrival, Jitter};
 
 fn request(text: &str, after: Option<String>, limit: usize) -> SearchRequest {
     SearchRequest { text: text.to_owned(), filter: Filter::all(tenant()), after, limit }
@@ -44,7 +44,7 @@ async fn fill(
         let write = resolve(&format!("INC-{n}"), &text(n), Some(seconds));
         let id = write_id(&format!("{id}-{n}"));
         let admission = rig.writer.admission();
-        Arc::new(admission.admit(&tenant(), Some(id), write, FutureTime::Refuse).unwrap())
+        Arc::new(admission.admit(&tenant(), Some(id), write, Arrival::Call).unwrap())
     };
     for first in numbers.clone().step_by(1_000) {
         let batch: Vec<_> = (first..numbers.end.min(first + 1_000)).map(admit).collect();
@@ -216,7 +216,7 @@ pub async fn what_another_tenant_writes_changes_no_score(store: Store, clock: Ar
     for n in 0..30 {
         let write = resolve(&format!("INC-{n}"), "pod pod pod", Some(1));
         let id = Some(write_id(&format!("o-{n}")));
-        rig.writer.write(&other, id, write, FutureTime::Refuse).await.unwrap();
+        rig.writer.write(&other, id, write, Arrival::Call).await.unwrap();
     }
     assert_eq!(scores().await, before);
 }

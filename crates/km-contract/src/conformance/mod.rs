@@ -9,11 +9,15 @@
     reason = "tests: a failed expectation is the verdict, and the name of a case is its promise"
 )]
 
+pub mod alerting;
 pub mod commuting;
 pub mod deciding;
 pub mod faults;
 pub mod finding;
+pub mod linking;
+pub mod proving;
 pub mod reading;
+pub mod redacting;
 mod rig;
 pub mod writing;
 
@@ -37,14 +41,43 @@ macro_rules! conformance_suite {
             a_full_queue_refuses,
             writes_after_stop_are_refused_and_those_before_are_answered,
             the_policy_changes_at_runtime,
+        );
+        $crate::conformance_suite!(@cases $open, alerting:
             alerts_of_one_fingerprint_that_overlap_are_one_occurrence,
             a_late_firing_notice_does_not_open_an_alert_again,
+            an_alert_that_fires_long_after_its_end_was_heard_of_goes_on,
+            an_alert_that_fires_again_as_it_ends_is_a_new_occurrence,
+            every_order_of_notices_gives_the_same_occurrences,
+            any_order_gives_what_the_rule_says,
+            every_order_of_firing_notices_gives_the_same_incident,
+            one_notice_joins_all_occurrences_it_overlaps,
+            what_is_remembered_of_joined_occurrences_is_revised_not_doubled,
+            knowledge_of_an_incident_keeps_its_name,
+            a_resolution_without_a_start_is_one_incident_however_often_it_is_sent,
+            notices_without_any_time_belong_to_what_is_known,
+            two_occurrences_within_a_second_are_two_incidents,
+            many_starts_of_one_alert_stay_one_occurrence,
+            a_notice_that_spans_very_many_occurrences_leaves_none_unreachable,
+            alerts_of_tenants_and_fingerprints_are_kept_apart,
         );
         $crate::conformance_suite!(@cases $open, commuting:
             every_order_of_a_chain_gives_the_same_chain,
+            every_order_of_statements_gives_the_same_standing,
             any_order_with_duplicates_gives_the_same_state,
             a_verified_store_is_sound,
             a_lost_receipt_is_found_out,
+        );
+        $crate::conformance_suite!(@cases $open, linking:
+            a_revocation_reaches_every_link_of_its_approval,
+            an_approval_that_is_tied_to_its_incident_later_shows_its_status,
+        );
+        $crate::conformance_suite!(@cases $open, proving:
+            verifying_beside_writes_raises_no_false_alarm,
+            a_snapshot_does_not_see_what_is_written_later,
+            one_call_seals_everything_there_is,
+            two_sealers_at_once_make_one_chain,
+            a_seal_kept_elsewhere_is_looked_for_in_the_chain,
+            verify_reads_each_row_once_however_many_seals_there_are,
         );
         $crate::conformance_suite!(@cases $open, faults:
             a_transient_failure_is_tried_again_and_nothing_is_doubled,
@@ -55,17 +88,28 @@ macro_rules! conformance_suite {
             a_doubt_stays_a_doubt_when_later_tries_fail,
             the_deadline_answers_unknown_and_a_repeat_resolves_it,
             nothing_is_acknowledged_before_the_commit_returns,
+            a_neighbours_deadline_does_not_end_the_tries_of_others,
+            a_fatal_failure_anywhere_ends_the_service,
+            a_committer_that_is_gone_is_noticed,
         );
         $crate::conformance_suite!(@cases $open, deciding:
             a_parked_letter_is_kept_whole,
             parking_twice_keeps_one_letter,
             an_edited_letter_is_applied_and_its_original_stays,
             a_redriven_letter_does_not_overwrite_newer_knowledge,
+            a_letter_without_a_time_is_as_old_as_the_letter,
+            an_edit_made_during_a_try_is_not_lost,
+            other_content_under_a_letters_id_is_a_conflict,
             a_discarded_letter_is_never_applied,
             a_letter_that_fails_again_waits_for_a_person,
             a_store_that_is_down_consumes_no_tries,
             a_bulk_redrive_goes_on_after_a_restart,
             a_cancelled_redrive_stops,
+        );
+        $crate::conformance_suite!(@cases $open, redacting:
+            a_body_in_another_encoding_comes_back_byte_for_byte,
+            a_refused_write_is_parked_without_its_secrets,
+            an_edit_that_quotes_a_command_is_applied,
         );
         $crate::conformance_suite!(@cases $open, reading:
             one_reads_ones_own_writes,

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use crate::port::{Ledger, LetterFormat, Store};
 use crate::telemetry::Telemetry;
 use crate::{
-    Admission, Clock, Delivery, Intake, Jitter, LetterOffice, QueueLimits, Readers, Unreadable, WritePolicy,
-    Writer,
+    Admission, Clock, Delivery, Intake, Jitter, LetterLimits, LetterOffice, QueueLimits, Readers, Unreadable,
+    WritePolicy, Writer,
 };
 
 /// A clock that stands still until it is turned.
@@ -58,7 +58,7 @@ impl Rig {
         let jitter = Arc::new(Jitter::from_seed(11));
         let admission = Admission::new(clock.clone());
         let (writer, committer) =
-            Writer::new(store.ledger.clone(), admission, policy, limits, jitter.clone(), telemetry.clone());
+            Writer::new(&store, admission, policy, limits, jitter.clone(), telemetry.clone());
         let intake = Intake::new(writer.clone(), store.letters.clone(), test_readers());
         let office = LetterOffice::new(
             store.letters.clone(),
@@ -66,6 +66,7 @@ impl Rig {
             clock.clone(),
             jitter,
             telemetry.clone(),
+            LetterLimits { count_max: 1_000, bytes_max: 1 << 20 },
         );
         let committer = tokio::spawn(committer.run());
         Self { store, clock, writer, office, intake, telemetry, committer }
@@ -77,7 +78,7 @@ impl Rig {
     }
 
     pub async fn write(&self, id: &str, write: Write) -> Result<crate::Written, crate::WriteError> {
-        self.writer.write(&tenant(), Some(write_id(id)), write, crate::FutureTime::Refuse).await
+        self.writer.write(&tenant(), Some(write_id(id)), write, crate::Arrival::Call).await
     }
 }
 
@@ -95,7 +96,7 @@ fn read_write(_: LetterFormat, body: &[u8]) -> Result<Delivery, Unreadable> {
 }
 
 fn name_incident(notice: &AlertNotice, now: Timestamp) -> IncidentId {
-    let starts_at = notice.starts_at.unwrap_or(now).as_micros() / 1_000_000;
+    let starts_at = notice.starts_at.or(notice.ends_at).unwrap_or(now).as_micros() / 1_000_000;
     IncidentId::parse(format!("AM-{}-{starts_at}", notice.fingerprint)).unwrap()
 }
 

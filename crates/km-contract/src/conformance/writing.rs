@@ -1,14 +1,13 @@
 //! What an acknowledgement means.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use km_model::{AlertNotice, AlertStatus, Fingerprint, Outcome, TenantId, Timestamp};
+use km_model::{Outcome, TenantId};
 
-use super::{Hands, Rig, resolve, tenant, test_readers, write_id};
+use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{RecordState, Store};
-use crate::{FutureTime, QueueLimits, WriteError, WritePolicy};
+use crate::{Arrival, QueueLimits, WriteError, WritePolicy};
 
 pub async fn a_committed_write_is_found(store: Store, clock: Arc<Hands>) {
     let rig = Rig::new(store, clock);
@@ -43,7 +42,7 @@ pub async fn two_writes_of_one_id_in_one_batch_come_one_after_the_other(store: S
     let admit = |content: &str| {
         let write = resolve("INC-1", content, Some(5));
         let id = Some(write_id("w-1"));
-        Arc::new(rig.writer.admission().admit(&tenant(), id, write, FutureTime::Refuse).unwrap())
+        Arc::new(rig.writer.admission().admit(&tenant(), id, write, Arrival::Call).unwrap())
     };
     let answers = rig.store.ledger.commit(&[admit("a"), admit("a"), admit("b")]).await.unwrap();
     use crate::port::Committed::{Applied, Conflict, Replayed};
@@ -76,7 +75,7 @@ pub async fn tenants_do_not_see_each_other(store: Store, clock: Arc<Hands>) {
     let other = TenantId::parse("other").unwrap();
     let written = rig.write("w-1", resolve("INC-1", "ours", None)).await.unwrap();
     let theirs = resolve("INC-1", "theirs", None);
-    let answer = rig.writer.write(&other, Some(write_id("w-1")), theirs, FutureTime::Refuse).await.unwrap();
+    let answer = rig.writer.write(&other, Some(write_id("w-1")), theirs, Arrival::Call).await.unwrap();
     assert_eq!(answer.outcome, Outcome::Created);
     let library = &rig.store.library;
     assert!(library.entry(&other, written.receipt.entry_id()).await.unwrap().is_none());
@@ -93,7 +92,7 @@ pub async fn a_dropped_caller_does_not_cancel_its_write(store: Store, clock: Arc
             &tenant,
             Some(write_id(&format!("dropped-{n}"))),
             resolve(&format!("INC-D{n}"), "left alone", None),
-            FutureTime::Refuse,
+            Arrival::Call,
         ));
         // One poll hands the write over; then the caller goes away.
         let polled = futures_poll_once(&mut hurried).await;
@@ -128,7 +127,7 @@ pub async fn a_full_queue_refuses(store: Store, clock: Arc<Hands>) {
     }
     assert!(refused > 0, "twenty writes of 1,700 bytes cannot all wait in 2,000");
     let tenant = tenant();
-    let patient = rig.writer.write_patiently(&tenant, Some(write_id("p")), big(99), FutureTime::Refuse);
+    let patient = rig.writer.write_patiently(&tenant, Some(write_id("p")), big(99), Arrival::Call);
     drop(calls);
     assert_eq!(patient.await.unwrap().outcome, Outcome::Created);
 }
@@ -157,43 +156,4 @@ pub async fn the_policy_changes_at_runtime(store: Store, clock: Arc<Hands>) {
     assert_eq!(rig.writer.policy(), WritePolicy::EMERGENCY);
     let written = rig.write("w-1", resolve("INC-1", "in an emergency", None)).await.unwrap();
     assert_eq!(written.outcome, Outcome::Created);
-}
-
-fn notice(status: AlertStatus, from: i64, to: Option<i64>) -> AlertNotice {
-    let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-    AlertNotice {
-        fingerprint: Fingerprint::parse("f00d").unwrap(),
-        status,
-        starts_at: Some(at(from)),
-        ends_at: to.map(at),
-        labels: BTreeMap::from([("alertname".to_owned(), "Full".to_owned())]),
-        annotations: BTreeMap::new(),
-        generator_url: None,
-    }
-}
-
-async fn observe(rig: &Rig, notice: AlertNotice) -> km_model::Alert {
-    let name = test_readers().incident;
-    rig.writer.observe(&tenant(), vec![notice], name).await.unwrap().remove(0)
-}
-
-pub async fn alerts_of_one_fingerprint_that_overlap_are_one_occurrence(store: Store, clock: Arc<Hands>) {
-    clock.advance_seconds(1_000);
-    let rig = Rig::new(store, clock);
-    let first = observe(&rig, notice(AlertStatus::Firing, 100, None)).await;
-    let resent = observe(&rig, notice(AlertStatus::Firing, 130, None)).await;
-    let resolved = observe(&rig, notice(AlertStatus::Resolved, 120, Some(200))).await;
-    assert_eq!(first.incident, resent.incident);
-    assert_eq!(first.incident, resolved.incident);
-    assert_eq!((resolved.starts_at.as_micros(), resolved.status()), (100_000_000, AlertStatus::Resolved));
-    let again = observe(&rig, notice(AlertStatus::Firing, 300, None)).await;
-    assert_ne!(again.incident, first.incident);
-}
-
-pub async fn a_late_firing_notice_does_not_open_an_alert_again(store: Store, clock: Arc<Hands>) {
-    clock.advance_seconds(1_000);
-    let rig = Rig::new(store, clock);
-    let resolved = observe(&rig, notice(AlertStatus::Resolved, 100, Some(200))).await;
-    let late = observe(&rig, notice(AlertStatus::Firing, 100, None)).await;
-    assert_eq!((late.incident, late.ends_at), (resolved.incident, resolved.ends_at));
 }

@@ -23,8 +23,18 @@ pub trait Ledger: Send + Sync {
     async fn commit(&self, batch: &[Arc<Admitted>]) -> Result<Vec<Committed>, StoreError>;
 
     /// Folds notices of alerts into their occurrences as one transaction, and returns the occurrence that
-    /// each belongs to, in order. Notices of one fingerprint whose intervals overlap are one occurrence.
-    /// Repeating or reordering calls changes nothing that a single call would not.
+    /// each belongs to, in order, as it stands after all of them. Notices of one fingerprint whose intervals
+    /// overlap are one occurrence: [`occurrence`](crate::occurrence) has the rule. A resolved notice without a
+    /// start covers the last instant before its end; one without an end, and a firing one without a start, are
+    /// placed by what is known when they come.
+    ///
+    /// When each occurrence was on, and by which names it is reached, follows from the set of notices that name
+    /// their times and from when each was seen first and last: order and repetition change nothing. One notice
+    /// may join occurrences that were apart, and part one that was whole. Whatever name an incident was ever
+    /// answered with leads to its chain. Which of its names an occurrence carries is the smallest, as long as none
+    /// of them was answered with a resolution or has knowledge of its own; from then on it is the smallest of
+    /// those, and may depend on what was told first. A store may keep a bounded number of starts of one occurrence
+    /// apart, and join a bounded number of occurrences at once.
     ///
     /// # Errors
     /// As [`Ledger::commit`].

@@ -58,11 +58,18 @@ pub trait Letters: Send + Sync {
     /// As [`Letters::letters`].
     async fn letter_counts(&self) -> Result<Vec<LetterCount>, StoreError>;
 
-    /// Keeps the state of a bulk redrive, so that it outlives the process.
+    /// Keeps how far a bulk redrive is, so that it outlives the process; `false` when it is not running any more,
+    /// and nothing was changed.
     ///
     /// # Errors
     /// As [`Letters::letters`].
-    async fn save_redrive(&self, redrive: &Redrive) -> Result<(), StoreError>;
+    async fn save_redrive(&self, redrive: &Redrive) -> Result<bool, StoreError>;
+
+    /// Ends a bulk redrive where it is; `false` when there is none that is running.
+    ///
+    /// # Errors
+    /// As [`Letters::letters`].
+    async fn cancel_redrive(&self, tenant: &TenantId, id: &str) -> Result<bool, StoreError>;
 
     /// One bulk redrive of a tenant.
     ///
@@ -220,10 +227,15 @@ pub enum Decision {
     },
     /// Try it again soon.
     Redrive,
-    /// It was applied.
-    Settle,
+    /// What it said was applied.
+    Settle {
+        /// The hash of the payload that was applied.
+        of: ContentHash,
+    },
     /// A try failed: again at `next_try_at`, or parked when `None`.
     Fail {
+        /// The hash of the payload that was tried.
+        of: ContentHash,
         /// Why.
         reason: Reason,
         /// When to try again; `None` leaves it to a person.
@@ -245,6 +257,8 @@ pub enum Undecidable {
     NotFound,
     /// It was applied or discarded already.
     Closed(LetterState),
+    /// It says something else by now: what was tried is not what would be applied.
+    Changed,
 }
 
 /// How many letters there are of one state and class.

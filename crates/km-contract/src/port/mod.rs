@@ -13,7 +13,12 @@ mod upkeep;
 
 use std::sync::Arc;
 
-pub use audit::{Audit, EntryRow, LinkRow, Seal};
+use crate::HealthBoard;
+
+pub use audit::{
+    ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding, LinkRow,
+    Seal, Snapshot,
+};
 pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};
 pub use ledger::{Committed, Ledger, Placement, Record, RecordState};
@@ -30,6 +35,8 @@ pub use upkeep::{LinkReport, Measures, Upkeep};
 /// One store, behind every port it serves.
 #[derive(Clone)]
 pub struct Store {
+    /// What it is, in metrics.
+    pub name: &'static str,
     /// Where writes and alerts go.
     pub ledger: Arc<dyn Ledger>,
     /// Where knowledge is read.
@@ -42,18 +49,26 @@ pub struct Store {
     pub keys: Arc<dyn Keys>,
     /// What `km verify` reads.
     pub audit: Arc<dyn Audit>,
+    /// Whether all of this can be trusted.
+    pub health: HealthBoard,
 }
 
 impl Store {
-    /// A bundle whose every port is `store`.
-    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(store: Arc<S>) -> Self {
+    /// A bundle whose every port is `store`, which tells its failures on `health`.
+    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(
+        name: &'static str,
+        store: Arc<S>,
+        health: HealthBoard,
+    ) -> Self {
         Self {
+            name,
             ledger: store.clone(),
             library: store.clone(),
             letters: store.clone(),
             upkeep: store.clone(),
             keys: store.clone(),
             audit: store,
+            health,
         }
     }
 }

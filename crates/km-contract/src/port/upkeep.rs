@@ -8,16 +8,21 @@ use super::{Seal, StoreError};
 /// The store's side of the background work. Every call is safe at any time, twice, in two processes.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Compares the links with what the ledger states, adds what is missing and corrects what differs.
+    /// Compares links and approvals with what the ledger states, adds what is missing and corrects what
+    /// differs. Links only grow: one that no write states stays, and so does an earlier beginning than any
+    /// write states. Reads beside the writers; what differs is mended in small transactions, each of which
+    /// stands when a later one fails.
     ///
     /// # Errors
     /// The store's failure; so for every call here.
     async fn mend_links(&self) -> Result<LinkReport, StoreError>;
 
-    /// Chains the applied rows that came since the last seal; `None` when there are none.
+    /// Chains every applied row that came since the last seal, and returns the newest seal that was made;
+    /// `None` when there was nothing to seal. Reads beside the writers, and adds one seal a transaction.
     ///
     /// # Errors
-    /// As [`Upkeep::mend_links`]; `Fatal` when the newest seal does not match its rows.
+    /// As [`Upkeep::mend_links`]; `Fatal` when the newest seal does not match its rows: nothing is chained
+    /// on then.
     async fn seal(&self, at: Timestamp) -> Result<Option<Seal>, StoreError>;
 
     /// Sizes and lags, for metrics and status.
@@ -41,9 +46,9 @@ pub trait Upkeep: Send + Sync {
 pub struct LinkReport {
     /// Links that the ledger states.
     pub stated: u64,
-    /// Links that were missing and are there now.
+    /// Links and approvals that were missing and are there now.
     pub added: u64,
-    /// Links that differed and are right now.
+    /// Links and approvals that differed and are right now.
     pub corrected: u64,
     /// Links that no write states; they stay.
     pub unstated: u64,

@@ -8,7 +8,7 @@ use km_model::{PlaybookSlug, TenantId, Write, WriteDocument, WritePath};
 use super::{Reconcile, ReconcileError, applied};
 use crate::port::Ledger;
 use crate::telemetry::Telemetry;
-use crate::{Clock, FutureTime, Writer};
+use crate::{Arrival, Clock, Writer};
 
 /// Writes under the tenant `km-canary`, one entry with a revision a run, and reads it back.
 pub struct Canary {
@@ -55,7 +55,7 @@ impl Reconcile for Canary {
     async fn run(&self) -> Result<String, ReconcileError> {
         let song = self.song();
         let expected = km_model::ContentHash::of(&WriteDocument::canonical(&song));
-        let written = self.writer.write(&self.tenant, None, song, FutureTime::Refuse).await?;
+        let written = self.writer.write(&self.tenant, None, song, Arrival::Call).await?;
         let found = self.ledger.find(&self.tenant, written.receipt.write_id()).await?;
         let intact = found.is_some_and(|record| record.content_hash == expected);
         if !(applied(written.outcome) && intact) {

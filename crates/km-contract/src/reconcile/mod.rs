@@ -3,6 +3,7 @@
 
 mod canary;
 mod receipts;
+mod sample;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 
 pub use canary::Canary;
 pub use receipts::Receipts;
+pub(crate) use sample::{Acknowledged, SAMPLE_MAX};
 
 use crate::port::{StoreError, Upkeep};
 use crate::telemetry::Telemetry;
@@ -32,6 +34,11 @@ pub trait Reconcile: Send + Sync {
     /// # Errors
     /// [`ReconcileError`]; the next run starts afresh.
     async fn run(&self) -> Result<String, ReconcileError>;
+
+    /// How long to wait before the next run, where that is shorter than the interval.
+    fn pause(&self, every: Duration) -> Duration {
+        every
+    }
 }
 
 /// Why a run did not end well.
@@ -46,6 +53,9 @@ pub enum ReconcileError {
     /// The dead letters could not be worked.
     #[error("the dead letters could not be worked")]
     Letters(#[from] LetterError),
+    /// The receipts that outlive the process could not be read or written.
+    #[error("the remembered receipts cannot be read or written")]
+    Memory(#[source] std::io::Error),
     /// What was found breaks a promise.
     #[error("{0}")]
     Broken(String),
@@ -128,7 +138,7 @@ impl Reconciler {
     pub async fn keep_running(self, mut stopped: watch::Receiver<bool>) {
         loop {
             tokio::select! {
-                () = sleep(self.every) => {}
+                () = sleep(self.job.pause(self.every)) => {}
                 () = self.wake.notified() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
@@ -180,7 +190,7 @@ impl Reconcile for Sealer {
 
     async fn run(&self) -> Result<String, ReconcileError> {
         Ok(match self.upkeep.seal(self.clock.now()).await? {
-            Some(seal) => format!("sealed {} writes through position {}", seal.records, seal.through),
+            Some(seal) => format!("sealed through position {}", seal.through),
             None => "nothing new to seal".to_owned(),
         })
     }
@@ -195,6 +205,10 @@ impl Reconcile for LetterOffice {
 
     async fn run(&self) -> Result<String, ReconcileError> {
         Ok(format!("{} tried", self.work().await?))
+    }
+
+    fn pause(&self, every: Duration) -> Duration {
+        Self::pause(self, every)
     }
 }
 

@@ -69,6 +69,24 @@ fn every_real_notification_is_understood() -> std::io::Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_incident_is_named_by_what_fired_and_since_when() {
+    let now = Timestamp::from_micros(2_000_000_000_000_000);
+    let name = |starts_at: &str, ends_at: &str| {
+        let notice = one(json!({ "status": "resolved", "labels": {"alertname": "A"}, "fingerprint": "f00d",
+            "startsAt": starts_at, "endsAt": ends_at }));
+        incident_id(&notice, now).to_string()
+    };
+    const NONE: &str = "0001-01-01T00:00:00Z";
+    let second = "2026-01-01T00:00:00Z";
+    assert_eq!(name(second, "2026-01-01T00:05:00Z"), "AM-f00d-1767225600");
+    assert_eq!(name("2026-01-01T00:00:00.100200300Z", NONE), "AM-f00d-1767225600.100200");
+    assert_ne!(name("2026-01-01T00:00:00.8Z", NONE), name("2026-01-01T00:00:00.1Z", NONE));
+    assert_eq!(name(NONE, second), "AM-f00d-1767225599.999999", "no start: the last instant before the end");
+    assert_eq!(name(NONE, NONE), "AM-f00d-2000000000", "no time at all: now");
+    assert_eq!(name("2999-01-01T00:00:00Z", NONE), "AM-f00d-2000000000", "never later than now");
+}
+
 fn occurrence(notice: AlertNotice) -> Alert {
     let starts_at = notice.starts_at.unwrap_or(Timestamp::from_micros(0));
     Alert {
@@ -94,8 +112,52 @@ fn a_resolution_tells_what_happened() {
     assert_eq!(write.title, "DiskFull: disk of db-1 is full");
     assert!(write.content.contains("after 300 s") && write.content.contains("https://runbooks/disk"));
     assert_eq!(write.tags, ["DiskFull", "critical"]);
-    assert_eq!(write.occurred_at, alert.ends_at);
-    assert_eq!(write, resolution(&alert));
+    assert_eq!(write.occurred_at, None);
+    assert_eq!(write.metadata.0["ends_at"], "2026-01-01T00:05:00Z");
+}
+
+/// Every order of a few things.
+fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let led_by = |first: usize| {
+        let mut rest = items.to_vec();
+        let first = rest.remove(first);
+        permutations(&rest).into_iter().map(move |rest| [vec![first.clone()], rest].concat())
+    };
+    (0..items.len()).flat_map(led_by).collect()
+}
+
+#[test]
+fn copies_of_a_resolution_are_one_write_whoever_sends_them_and_in_whatever_order() {
+    let annotations =
+        [r#""summary": "full""#, r#""runbook_url": "https://runbooks/disk""#, r#""value": "97""#];
+    let copy = |annotations: &[&str], replica: usize| {
+        let body = format!(
+            r#"{{"alerts": [{{"status": "resolved", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z",
+                "labels": {{"alertname": "DiskFull"}}, "annotations": {{{}}},
+                "generatorURL": "http://prometheus-{replica}:9090/graph?g0.expr=disk"}}]}}"#,
+            annotations.join(",")
+        );
+        let notice = read(body.as_bytes()).unwrap_or_else(|error| panic!("{error}")).alerts.remove(0);
+        let heard = Timestamp::from_micros(1_800_000_000_000_000).plus_seconds(60 * replica as i64);
+        resolution(&Alert { seen_at: heard, ..occurrence(notice) })
+    };
+    let first = copy(&annotations, 0);
+    for (replica, annotations) in permutations(&annotations).into_iter().enumerate() {
+        assert_eq!(copy(&annotations, replica), first);
+    }
+    assert_ne!(copy(&annotations[..2], 0), first);
+}
+
+#[test]
+fn two_long_fingerprints_open_two_incidents() {
+    let opened = |end: &str| {
+        let fingerprint = format!("{}{end}", "f".repeat(240));
+        incident_id(&one(json!({ "fingerprint": fingerprint, "labels": {} })), Timestamp::from_micros(0))
+    };
+    assert_ne!(opened("a"), opened("b"));
 }
 
 proptest! {

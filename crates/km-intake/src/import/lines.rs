@@ -37,7 +37,8 @@ struct Document {
 }
 
 /// Reads one line. A line with `path` is a write of km's own form, and read strictly; any other needs an `id`
-/// and a text, and becomes what is known of an incident (kind `postmortem` or `incident`) or a playbook.
+/// and a text, and becomes what is known of an incident (kind `postmortem` or `incident`) or a playbook. Its dates
+/// stand in the metadata, as those of a Markdown file do.
 ///
 /// # Errors
 /// [`ImportError`] without a line number, which the caller knows.
@@ -85,7 +86,8 @@ impl Document {
         let about_incident = matches!(kind.as_deref(), Some("postmortem" | "incident" | "incident_case"));
         let mut labels = self.labels.unwrap_or_default();
         labels.extend(self.lang.map(|lang| ("lang".to_owned(), lang)));
-        let mut metadata = self.rest;
+        let date = self.occurred_at.map(|date| ("document_date".to_owned(), Value::from(date)));
+        let mut metadata: Map<String, Value> = date.into_iter().chain(self.rest).collect();
         let url = match self.source {
             Some(Value::String(text)) => Some(fit(&text, SOURCE_BYTES_MAX)),
             Some(other) => {
@@ -104,7 +106,6 @@ impl Document {
             tags: self.tags,
             labels: Some(fit_labels(&labels)),
             source: Some(SourceDocument { service: Some("import".to_owned()), actor: None, url }),
-            occurred_at: self.occurred_at,
             metadata: Some(metadata),
             ..WriteDocument::default()
         }

@@ -39,6 +39,9 @@ const POSTMORTEM_FOLDERS: [&str; 6] =
 /// and names a playbook. An alert's name is taken from the front matter, or from a file name like
 /// `KubePodCrashLooping.md`.
 ///
+/// Its dates stand in the metadata (`document_date`, `document_updated`) and say nothing about which of two texts
+/// is newer: people edit a file and leave its dates alone. The file that is imported later is.
+///
 /// # Errors
 /// [`ImportError`], with the line where one is known.
 pub fn markdown(name: &str, bytes: &[u8]) -> Result<Request, ImportError> {
@@ -84,7 +87,6 @@ impl Page<'_> {
                 actor: self.matter.text(&["author", "owner"]).map(|text| fit(&text, SOURCE_BYTES_MAX)),
                 url: self.matter.text(&["source", "url", "link"]).map(|text| fit(&text, SOURCE_BYTES_MAX)),
             }),
-            occurred_at: self.occurred_at(),
             metadata: Some(self.metadata()),
             ..WriteDocument::default()
         }
@@ -165,15 +167,21 @@ impl Page<'_> {
         fit_labels(&labels)
     }
 
-    fn occurred_at(&self) -> Option<String> {
-        let named = self.matter.text(&["occurred_at", "date", "resolved_at"]);
-        let at = named.as_deref().and_then(time).or_else(|| date_in(self.file_stem()));
-        at.map(|at| at.to_string())
+    /// A date of the front matter: as a time where it can be read as one, else as it stands there.
+    fn date(&self, names: &[&str]) -> Option<String> {
+        let named = self.matter.text(names)?;
+        Some(time(&named).map_or_else(|| fit(&named, SOURCE_BYTES_MAX), |at| at.to_string()))
     }
 
     fn metadata(&self) -> Map<String, Value> {
         let mut metadata = Map::new();
         metadata.insert("file".to_owned(), Value::from(self.name));
+        let told = self.date(&["date", "occurred_at", "resolved_at"]);
+        let date = told.or_else(|| date_in(self.file_stem()).map(|at| at.to_string()));
+        let updated = self.date(&["updated", "lastmod", "last_modified", "last_updated", "modified"]);
+        for (name, date) in [("document_date", date), ("document_updated", updated)] {
+            metadata.extend(date.map(|date| (name.to_owned(), Value::from(date))));
+        }
         for name in ["licence", "license", "source"] {
             if let Some(text) = self.matter.text(&[name]) {
                 metadata.insert(name.to_owned(), Value::from(text));

@@ -27,7 +27,6 @@ fn a_post_mortem_is_told_by_type_folder_or_headings() {
     assert_eq!(by_type.path.incident().map(AsRef::as_ref), Some("INC-7"));
     let by_folder = page("postmortems/2026-03-01-db.md", "# Outage\n");
     assert_eq!(by_folder.path.incident().map(AsRef::as_ref), Some("postmortems/2026-03-01-db"));
-    assert_eq!(by_folder.occurred_at.map(|at| at.to_string()).as_deref(), Some("2026-03-01T00:00:00Z"));
     let by_headings = page("x.md", "# 数据库故障复盘\n\n## 时间线\n\n## 根因\n\n磁盘已满\n");
     assert_eq!(by_headings.path.kind(), PathKind::IncidentResolve);
     let runbook = page("incidents/x.md", "---\ntype: runbook\n---\n# Not one\n");
@@ -46,6 +45,33 @@ fn real_files_have_marks_of_other_editors() {
     assert_eq!(page("a.md", "Setext\n======\n\ntext").title, "Setext");
     assert_eq!(page("a.md", "```\n# not a heading\n```\n\n# Heading #\n").title, "Heading");
     assert_eq!(page("a.md", "---\nnever closed\n").content, "---\nnever closed");
+}
+
+#[test]
+fn the_dates_of_a_document_are_kept_and_are_no_version() {
+    let named = page("postmortems/2026-03-01-db.md", "# Outage\n");
+    let told = page("a.md", "---\ndate: 2026-03-02\nlastmod: 2026-03-03T10:00:00+01:00\n---\n# Outage\n");
+    let vague = page("a.md", "---\ndate: early March\n---\n# Outage\n");
+    let line = jsonl(br#"{"id": "i", "text": "x", "occurred_at": "2026-03-04", "updated_at": "5 March"}"#)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .write;
+    for write in [&named, &told, &vague, &line] {
+        assert_eq!(write.occurred_at, None);
+    }
+    assert_eq!(named.metadata.0["document_date"], "2026-03-01T00:00:00Z");
+    assert_eq!(told.metadata.0["document_date"], "2026-03-02T00:00:00Z");
+    assert_eq!(told.metadata.0["document_updated"], "2026-03-03T09:00:00Z");
+    assert_eq!(vague.metadata.0["document_date"], "early March");
+    assert_eq!(
+        (&line.metadata.0["document_date"], &line.metadata.0["updated_at"]),
+        (&"2026-03-04".into(), &"5 March".into())
+    );
+}
+
+#[test]
+fn two_long_paths_are_two_playbooks() {
+    let slug = |end: &str| page(&format!("{}/{end}.md", "deep/".repeat(60)), "# t\n").playbook;
+    assert_ne!(slug("a"), slug("b"));
 }
 
 fn refusal(bytes: &[u8]) -> String {

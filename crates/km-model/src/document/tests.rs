@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::limits::ID_BYTES_MAX;
 
 fn resolve() -> WriteDocument {
     WriteDocument {
@@ -89,16 +90,90 @@ fn tags_and_labels_are_taken_at_the_limit_and_refused_past_it() {
 }
 
 #[test]
-fn metadata_is_bounded_in_size_and_depth() {
-    let nested = |levels: usize| {
-        let value = (1..levels).fold(json!("x"), |inner, _| json!([inner]));
-        let Value::Object(map) = json!({ "deep": value }) else { panic!("an object") };
-        WriteDocument { metadata: Some(map), ..resolve() }
+fn label_names_are_taken_at_the_limit_and_refused_past_it() {
+    let name =
+        |bytes| WriteDocument { labels: Some([("n".repeat(bytes), "v".to_owned())].into()), ..resolve() };
+    assert_eq!(fields(name(LABEL_NAME_BYTES_MAX)), none());
+    assert_eq!(fields(name(LABEL_NAME_BYTES_MAX + 1)), [format!("labels.{}", "n".repeat(64))]);
+    assert_eq!(fields(name(0)), ["labels"]);
+}
+
+#[test]
+fn the_source_is_taken_at_the_limit_and_refused_past_it() {
+    let all = |bytes| {
+        let part = Some("s".repeat(bytes));
+        let source = SourceDocument { actor: part.clone(), service: part.clone(), url: part };
+        WriteDocument { source: Some(source), ..resolve() }
     };
-    assert_eq!(fields(nested(NESTING_MAX)), none());
-    assert_eq!(fields(nested(NESTING_MAX + 1)), ["metadata"]);
-    let Value::Object(map) = json!({ "wide": "x".repeat(METADATA_BYTES_MAX) }) else { panic!("an object") };
-    assert_eq!(fields(WriteDocument { metadata: Some(map), ..resolve() }), ["metadata"]);
+    assert_eq!(fields(all(SOURCE_BYTES_MAX)), none());
+    assert_eq!(fields(all(SOURCE_BYTES_MAX + 1)), ["source.service", "source.actor", "source.url"]);
+}
+
+#[test]
+fn every_id_is_taken_at_the_limit_and_refused_past_it() {
+    let all = |bytes| {
+        let id = Some("i".repeat(bytes));
+        WriteDocument {
+            path: Some("approval_manual".into()),
+            incident_id: id.clone(),
+            approval_id: id.clone(),
+            execution_id: id.clone(),
+            entry_type: id.clone(),
+            playbook: id,
+            title: Some("t".into()),
+            ..WriteDocument::default()
+        }
+    };
+    assert_eq!(fields(all(ID_BYTES_MAX)), none());
+    let broken = ["playbook", "incident_id", "approval_id", "execution_id", "entry_type"];
+    let mut found = fields(all(ID_BYTES_MAX + 1));
+    found.retain(|field| broken.contains(&field.as_str()));
+    found.dedup();
+    assert_eq!(found, broken);
+}
+
+fn with_metadata(value: Value) -> WriteDocument {
+    let Value::Object(map) = value else { panic!("an object") };
+    WriteDocument { metadata: Some(map), ..resolve() }
+}
+
+#[test]
+fn metadata_is_taken_at_the_limit_of_nesting_and_refused_past_it() {
+    let lists = |levels: usize| {
+        let value = (1..levels).fold(json!("x"), |inner, _| json!([inner]));
+        with_metadata(json!({ "deep": value }))
+    };
+    let objects =
+        |levels: usize| with_metadata((1..levels).fold(json!({"x": 1}), |inner, _| json!({"x": inner})));
+    for nested in [lists, objects] {
+        assert_eq!(fields(nested(NESTING_MAX)), none());
+        assert_eq!(fields(nested(NESTING_MAX + 1)), ["metadata"]);
+    }
+}
+
+#[test]
+fn metadata_is_taken_at_the_limit_of_bytes_and_refused_past_it() {
+    let wide = |bytes: usize| with_metadata(json!({ "wide": "x".repeat(bytes - r#"{"wide":""}"#.len()) }));
+    assert_eq!(fields(wide(METADATA_BYTES_MAX)), none());
+    assert_eq!(fields(wide(METADATA_BYTES_MAX + 1)), ["metadata"]);
+    let nul = with_metadata(json!({ "a": { "b\0": 1 } }));
+    assert_eq!(fields(nul), ["metadata"]);
+}
+
+/// Every content hash rests on it: a feature of `serde_json` that any crate can switch on for all would keep the
+/// order of insertion instead.
+#[test]
+fn the_members_of_an_object_stand_in_the_order_of_their_names() {
+    let map: Map<String, Value> =
+        ["b", "a", "c"].into_iter().map(|name| (name.to_owned(), json!(1))).collect();
+    assert_eq!(map.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let canonical = |text: &str| {
+        let metadata = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}"));
+        let write = Write::try_from(WriteDocument { metadata: Some(metadata), ..resolve() });
+        WriteDocument::canonical(&write.unwrap_or_else(|v| panic!("{v:?}")))
+    };
+    let sorted = canonical(r#"{"a": {"x": 1, "y": 2}, "b": 3}"#);
+    assert_eq!(canonical(r#"{"b": 3, "a": {"y": 2, "x": 1}}"#), sorted);
 }
 
 #[test]

@@ -4,11 +4,11 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use km_contract::FutureTime;
 use km_intake::json::{self, Form};
 use km_model::TenantId;
 use km_model::limits::BATCH_BODY_BYTES_MAX;
 
+use super::writes::arrival;
 use crate::app::App;
 use crate::auth::{Caller, ToWrite};
 use crate::problem::Problem;
@@ -38,7 +38,7 @@ pub(super) async fn write_batch(
     request: Request,
 ) -> Result<Response, Problem> {
     expect_media(request.headers(), &[JSON, NDJSON, "application/jsonl", "application/ndjson"])?;
-    let body = body(request, BATCH_BODY_BYTES_MAX).await?;
+    let body = body(&app.limits, request, BATCH_BODY_BYTES_MAX).await?;
     let (form, items) = json::items(&body)?;
     let tenant = caller.tenant();
     // Joined, not awaited in turn: the writes of a batch wait for the disk together.
@@ -55,7 +55,8 @@ async fn answer(app: &App, tenant: &TenantId, item: &[u8]) -> BatchItem {
 
 async fn write_one(app: &App, tenant: &TenantId, item: &[u8]) -> Result<Written, Problem> {
     let read = json::read(item)?;
-    let written = app.writer.write_patiently(tenant, read.write_id, read.write, FutureTime::Refuse).await?;
+    let arrival = arrival(read.received_at);
+    let written = app.writer.write_patiently(tenant, read.write_id, read.write, arrival).await?;
     Ok(Written::from(&written))
 }
 

@@ -85,10 +85,12 @@ fn status(chain: &KmChain) -> &'static str {
     }
 }
 
-/// The earliest approval that holds, by time and id: what readers of the older table expect.
+/// The approval that holds and was approved first, by time and id: what readers of the older table expect.
 fn related_approval(links: &[Link]) -> Option<&ApprovalId> {
     let holding = links.iter().filter_map(|link| match &link.target {
-        LinkTarget::Approval(approval, Some(ApprovalStatus::Approved)) => Some((link.since, approval)),
+        LinkTarget::Approval(approval, Some(standing)) if standing.status == ApprovalStatus::Approved => {
+            Some((standing.approved_since?, approval))
+        }
         LinkTarget::Approval(..) | LinkTarget::Playbook(_) => None,
     });
     holding.min().map(|(_, approval)| approval)
@@ -96,9 +98,9 @@ fn related_approval(links: &[Link]) -> Option<&ApprovalId> {
 
 fn approval(link: &Link) -> Option<ChainApproval> {
     match &link.target {
-        LinkTarget::Approval(approval, status) => Some(ChainApproval {
+        LinkTarget::Approval(approval, standing) => Some(ChainApproval {
             approval_id: approval.to_string(),
-            status: status.map(ApprovalStatus::as_str),
+            status: standing.map(|standing| standing.status.as_str()),
             since: link.since.to_string(),
         }),
         LinkTarget::Playbook(_) => None,
@@ -138,4 +140,37 @@ fn words(chain: &KmChain) -> String {
     });
     let entries = chain.entries.iter().filter_map(|entry| entry.head.write.title.as_deref());
     alerts.chain(entries).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use km_model::{ApprovalStanding, Timestamp};
+
+    use super::*;
+
+    fn link(approval: &str, since: i64, standing: Option<(ApprovalStatus, Option<i64>)>) -> Link {
+        let standing = standing.map(|(status, since)| ApprovalStanding {
+            status,
+            approved_since: since.map(Timestamp::from_micros),
+        });
+        Link {
+            incident: IncidentId::parse("INC-1").unwrap(),
+            target: LinkTarget::Approval(ApprovalId::parse(approval).unwrap(), standing),
+            since: Timestamp::from_micros(since),
+        }
+    }
+
+    #[test]
+    fn an_approval_counts_from_when_it_was_approved_not_from_when_it_was_rejected() {
+        use ApprovalStatus::{Approved, Revoked};
+        let links = [
+            link("APP-1", 5, Some((Approved, Some(100)))),
+            link("APP-3", 10, Some((Approved, Some(10)))),
+            link("APP-2", 12, Some((Approved, Some(10)))),
+            link("APP-4", 1, Some((Revoked, Some(1)))),
+            link("APP-5", 0, None),
+        ];
+        assert_eq!(related_approval(&links).map(ApprovalId::as_str), Some("APP-2"));
+        assert_eq!(related_approval(&links[3..]), None);
+    }
 }

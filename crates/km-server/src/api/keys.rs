@@ -33,7 +33,7 @@ pub(super) async fn make(
     caller: Caller<ToAdminister>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wanted: KeyRequest = json(request, BODY_BYTES_MAX).await?;
+    let wanted: KeyRequest = json(&app.limits, request, BODY_BYTES_MAX).await?;
     let name = name(wanted.name)?;
     let scopes = scopes(&wanted.scopes)?;
     let tenant = match wanted.tenant {

@@ -171,7 +171,7 @@ pub(super) async fn edit(
     id: WriteId,
     request: Request,
 ) -> Result<Json<LetterStanding>, Problem> {
-    let edit: LetterEdit = json(request, BATCH_BODY_BYTES_MAX).await?;
+    let edit: LetterEdit = json(&app.limits, request, BATCH_BODY_BYTES_MAX).await?;
     let format = LetterFormat::from_name(&edit.format)
         .ok_or_else(|| Violation::new("format", Rule::NotOneOf { allowed: FORMATS }))?;
     let state =
@@ -194,7 +194,7 @@ pub(super) async fn discard(
     id: WriteId,
     request: Request,
 ) -> Result<Json<LetterStanding>, Problem> {
-    let LetterDiscard { reason } = json(request, BODY_BYTES_MAX).await?;
+    let LetterDiscard { reason } = json(&app.limits, request, BODY_BYTES_MAX).await?;
     if reason.trim().is_empty() {
         return Err(
             Violation::new("reason", Rule::Missing { because: "it stays in the letter's history" }).into()

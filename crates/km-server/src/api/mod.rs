@@ -73,8 +73,12 @@ fn calls() -> OpenApiRouter<App> {
 }
 
 pub(crate) fn router() -> Router<App> {
-    let (router, _) = calls().split_for_parts();
-    router.route("/openapi.json", routing::get(document)).route("/errors/{code}", routing::get(page))
+    calls().split_for_parts().0
+}
+
+/// What describes the calls and their failures: the same for everybody, and open to everybody.
+pub(crate) fn documents() -> Router<App> {
+    Router::new().route("/openapi.json", routing::get(document)).route("/errors/{code}", routing::get(page))
 }
 
 /// The document that describes every call, OpenAPI 3.1.

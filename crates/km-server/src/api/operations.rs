@@ -12,7 +12,7 @@ use crate::auth::{Caller, ToAdminister, ToRead};
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::request::{Segment, json};
-use crate::wire::{LetterCount, Policy, Queue, Reconciler, Reconcilers, Run, Status, StoreSizes};
+use crate::wire::{LetterCount, Policy, Queue, Reconciler, Reconcilers, Run, Seal, Status, StoreSizes};
 
 /// How hard writes are tried.
 #[utoipa::path(
@@ -39,7 +39,7 @@ pub(super) async fn set_policy(
     request: Request,
 ) -> Result<Json<Policy>, Problem> {
     caller.principal.must_run_the_installation()?;
-    let wanted: Policy = json(request, BODY_BYTES_MAX).await?;
+    let wanted: Policy = json(&app.limits, request, BODY_BYTES_MAX).await?;
     let policy = match PolicyName::from_name(&wanted.policy) {
         Some(PolicyName::Normal) => WritePolicy::NORMAL,
         Some(PolicyName::Emergency) => WritePolicy::EMERGENCY,
@@ -106,6 +106,7 @@ pub(super) async fn status(State(app): State<App>, caller: Caller<ToRead>) -> Re
     let (writes, bytes) = app.writer.queued();
     let counts = app.store.letters.letter_counts().await?;
     let measures = app.store.upkeep.measures().await?;
+    let seal = app.store.audit.newest_seal().await?;
     let health = match *app.writer.health().borrow() {
         Health::Ready => "ready",
         Health::Degraded { .. } => "degraded",
@@ -120,6 +121,7 @@ pub(super) async fn status(State(app): State<App>, caller: Caller<ToRead>) -> Re
         tenant: caller.tenant().to_string(),
         queue: Queue { writes, bytes },
         store: StoreSizes::from(measures),
+        seal: seal.map(Seal::from),
         dead_letters: counts.into_iter().map(LetterCount::from).collect(),
     }))
 }

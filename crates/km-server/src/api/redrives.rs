@@ -38,7 +38,7 @@ pub(super) async fn begin(
     caller: Caller<ToRedrive>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wanted: RedriveRequest = json(request, BODY_BYTES_MAX).await?;
+    let wanted: RedriveRequest = json(&app.limits, request, BODY_BYTES_MAX).await?;
     let rate = wanted.rate_per_second.unwrap_or(RATE_DEFAULT);
     if !(1..=RATE_MAX).contains(&rate) {
         let rule = Rule::Malformed { expected: "a whole number from 1 to 1000" };

@@ -63,7 +63,7 @@ async fn deliver(
     format: LetterFormat,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body = body(request, BATCH_BODY_BYTES_MAX).await.map_err(Problem::for_webhook)?;
+    let body = body(&app.limits, request, BATCH_BODY_BYTES_MAX).await.map_err(Problem::for_webhook)?;
     let delivered = app.intake.deliver(&caller.tenant(), format, &body).await;
     let delivered = delivered.map_err(|error| Problem::from(error).for_webhook())?;
     let mut incidents: Vec<String> =

@@ -5,9 +5,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use km_contract::FutureTime;
+use km_contract::Arrival;
 use km_model::limits::BODY_BYTES_MAX;
-use km_model::{Outcome, WriteId};
+use km_model::{Outcome, Timestamp, WriteId};
 
 use crate::app::App;
 use crate::auth::{Caller, ToRead, ToWrite};
@@ -37,10 +37,11 @@ pub(super) async fn write(
 ) -> Result<Response, Problem> {
     expect_media(request.headers(), &["application/json"])?;
     let header = idempotency_key(request.headers())?;
-    let body = body(request, BODY_BYTES_MAX).await?;
+    let body = body(&app.limits, request, BODY_BYTES_MAX).await?;
     let read = km_intake::json::read(&body)?;
     let id = one_id(header, read.write_id)?;
-    let written = app.writer.write(&caller.tenant(), id, read.write, FutureTime::Refuse).await?;
+    let arrival = arrival(read.received_at);
+    let written = app.writer.write(&caller.tenant(), id, read.write, arrival).await?;
     let answer = Json(Written::from(&written));
     Ok(match written.outcome {
         Outcome::Created => {
@@ -51,6 +52,11 @@ pub(super) async fn write(
             answer.into_response()
         }
     })
+}
+
+/// How a caller's write comes in.
+pub(super) fn arrival(received_at: Option<Timestamp>) -> Arrival {
+    received_at.map_or(Arrival::Call, |since| Arrival::HandedOn { since })
 }
 
 /// What became of a write.

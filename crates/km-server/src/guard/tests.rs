@@ -9,7 +9,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use http_body_util::BodyExt;
 use km_contract::telemetry::Telemetry;
-use km_contract::{Admission, Clock, Intake, Jitter, LetterOffice, QueueLimits, WritePolicy, Writer};
+use km_contract::{
+    Admission, Clock, Intake, Jitter, LetterLimits, LetterOffice, QueueLimits, WritePolicy, Writer,
+};
 use km_model::Timestamp;
 use km_store::OpenOptions;
 use prometheus_client::registry::Registry;
@@ -43,7 +45,7 @@ async fn app(settings: Settings) -> (App, TempDir) {
     let telemetry = Telemetry::register(&mut registry);
     let jitter = Arc::new(Jitter::from_seed(1));
     let (writer, _) = Writer::new(
-        store.ledger.clone(),
+        &store,
         Admission::new(clock.clone()),
         WritePolicy::NORMAL,
         QueueLimits::default(),
@@ -52,7 +54,14 @@ async fn app(settings: Settings) -> (App, TempDir) {
     );
     let intake = Intake::new(writer.clone(), store.letters.clone(), readers());
     let parts = Parts {
-        letters: LetterOffice::new(store.letters.clone(), intake.clone(), clock.clone(), jitter, telemetry),
+        letters: LetterOffice::new(
+            store.letters.clone(),
+            intake.clone(),
+            clock.clone(),
+            jitter,
+            telemetry,
+            LetterLimits { count_max: 1, bytes_max: 1 },
+        ),
         keys: KeyBook::new(store.keys.clone()),
         limits: Limits::new(&settings),
         metrics: Metrics::register(registry, store.ledger.durability()),
@@ -70,6 +79,7 @@ async fn app(settings: Settings) -> (App, TempDir) {
 const SETTINGS: Settings = Settings {
     request_timeout: Duration::from_secs(30),
     requests_in_flight_max: 1,
+    body_bytes_max: 1 << 20,
     requests_per_second: 0,
     request_burst: 1,
 };

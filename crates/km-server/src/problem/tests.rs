@@ -35,7 +35,7 @@ fn write_errors() -> Vec<(WriteError, Code)> {
         (unavailable_for(StoreErrorKind::Exhausted, DEAD_LETTERS_FULL), Code::DeadLettersFull),
         (unavailable_for(StoreErrorKind::Fatal, "SQLITE_CORRUPT"), Code::StoreFailed),
         (WriteError::Stopping, Code::ShuttingDown),
-        (WriteError::Unknown { write_id: id() }, Code::UnknownOutcome),
+        (WriteError::Unknown { write_id: Some(id()) }, Code::UnknownOutcome),
     ]
 }
 
@@ -79,7 +79,7 @@ fn every_failure_of_the_store_has_its_code() {
 fn the_pause_is_told_in_whole_seconds_and_the_write_is_named() {
     let response = Problem::from(unavailable_for(StoreErrorKind::Exhausted, "SQLITE_FULL")).into_response();
     assert_eq!(response.headers()[RETRY_AFTER], "2");
-    let body = Problem::from(WriteError::Unknown { write_id: id() }).body();
+    let body = Problem::from(WriteError::Unknown { write_id: Some(id()) }).body();
     assert_eq!((body.status, body.retryable, body.write_id.as_deref()), (504, true, Some("deploy-17")));
 }
 

@@ -60,8 +60,12 @@ pub(crate) struct WholeLetter {
     letter: DeadLetter,
     /// What would be applied now.
     payload: String,
+    /// How `payload` is written: `utf-8` as it is, `hex` when its bytes are not UTF-8.
+    payload_encoding: &'static str,
     /// The payload as it came in, when it was edited since.
     original: Option<String>,
+    /// How `original` is written.
+    original_encoding: Option<&'static str>,
     /// What happened, the oldest first.
     events: Vec<LetterEvent>,
 }
@@ -155,7 +159,8 @@ impl From<&port::LetterSummary> for DeadLetter {
 
 impl From<port::Letter> for WholeLetter {
     fn from(letter: port::Letter) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (payload, payload_encoding) = shown(letter.payload);
+        let (original, original_encoding) = letter.original.map(shown).unzip();
         let event = |event: port::LetterEvent| LetterEvent {
             at: event.at.to_string(),
             by: event.by,
@@ -164,10 +169,20 @@ impl From<port::Letter> for WholeLetter {
         };
         Self {
             letter: DeadLetter::from(&letter.summary),
-            payload: text(letter.payload),
-            original: letter.original.map(text),
+            payload,
+            payload_encoding,
+            original,
+            original_encoding,
             events: letter.events.into_iter().map(event).collect(),
         }
+    }
+}
+
+/// Bytes as text, and how they are written: nothing of them may be lost.
+fn shown(bytes: Vec<u8>) -> (String, &'static str) {
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, "utf-8"),
+        Err(error) => (error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(), "hex"),
     }
 }
 
@@ -183,5 +198,16 @@ impl From<port::Redrive> for Redrive {
             settled: redrive.settled,
             failed: redrive.failed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_whole() {
+        assert_eq!(shown("磁盘".into()), ("磁盘".to_owned(), "utf-8"));
+        assert_eq!(shown(b"\xb4\xc5\xc5\xcc".to_vec()), ("b4c5c5cc".to_owned(), "hex"));
     }
 }

@@ -89,6 +89,8 @@ pub(crate) struct Status {
     pub(crate) tenant: String,
     pub(crate) queue: Queue,
     pub(crate) store: StoreSizes,
+    /// The newest seal of the ledger, if there is one.
+    pub(crate) seal: Option<Seal>,
     pub(crate) dead_letters: Vec<LetterCount>,
 }
 
@@ -108,6 +110,16 @@ pub(crate) struct StoreSizes {
     /// The search index covers the ledger up to this position.
     indexed_through: i64,
     disk_bytes: u64,
+}
+
+/// A seal of the ledger. Keep its hash elsewhere: `km verify --expect-seal` then tells whether what it covers is
+/// there still.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Seal {
+    /// The last position that it covers.
+    through: i64,
+    hash: String,
+    sealed_at: String,
 }
 
 /// How many dead letters there are of one state and class, over all tenants.
@@ -142,6 +154,13 @@ impl From<port::Measures> for StoreSizes {
     fn from(measures: port::Measures) -> Self {
         let port::Measures { writes, entries, newest_position, indexed_through, disk_bytes } = measures;
         Self { writes, entries, newest_position, indexed_through, disk_bytes }
+    }
+}
+
+impl From<port::Seal> for Seal {
+    fn from(seal: port::Seal) -> Self {
+        let port::Seal { through, hash, sealed_at, .. } = seal;
+        Self { through, hash: hash.to_string(), sealed_at: sealed_at.to_string() }
     }
 }
 

@@ -42,6 +42,9 @@ pub(crate) struct Write {
     labels: Option<BTreeMap<String, String>>,
     /// When it was so (RFC 3339), at most 5 minutes ahead of the server. The time of intake when absent.
     occurred_at: Option<String>,
+    /// When it came in first (RFC 3339), for a write that is handed on and has no `occurred_at`. It counts as the time
+    /// of intake then, and is no part of the content.
+    received_at: Option<String>,
     /// Who says so.
     source: Option<Source>,
     /// Any JSON object of at most 64 KiB and 64 levels; kept with the write and not searched.
@@ -214,6 +217,7 @@ mod tests {
             occurred_at: Some(String::new()),
             path: Some(String::new()),
             playbook: Some(String::new()),
+            received_at: Some(String::new()),
             source: Some(SourceDocument::default()),
             tags: Some(Vec::new()),
             title: Some(String::new()),

@@ -30,11 +30,7 @@ impl Ledger for SqliteStore {
 
     async fn observe(&self, notices: &[AdmittedAlert]) -> Result<Vec<Alert>, StoreError> {
         let notices = notices.to_vec();
-        self.writer()?
-            .transact(move |transaction| {
-                notices.iter().map(|notice| alerts::fold(transaction, notice)).collect()
-            })
-            .await
+        self.writer()?.transact(move |transaction| alerts::observe(transaction, &notices)).await
     }
 
     async fn find(&self, tenant: &TenantId, write_id: &WriteId) -> Result<Option<Record>, StoreError> {
@@ -156,12 +152,10 @@ fn known(
     let kept = find::write(transaction, admitted.tenant(), admitted.write_id())?
         .ok_or_else(|| super::classify::damaged("LEDGER_INDEX"))?;
     let same = kept.content_hash == *admitted.content_hash();
+    let meant = same || admitted.settles() == Some(&kept.content_hash);
     match kept.state {
         RecordState::Applied(placement) if same => Ok(Known::Answer(Committed::Replayed(placement))),
-        RecordState::Letter(LetterState::Pending) => {
-            settle(transaction, admitted, placement, previous).map(Known::Settled)
-        }
-        RecordState::Letter(LetterState::Parked) if same => {
+        RecordState::Letter(LetterState::Pending | LetterState::Parked) if meant => {
             settle(transaction, admitted, placement, previous).map(Known::Settled)
         }
         RecordState::Applied(_) | RecordState::Letter(_) => {

@@ -34,7 +34,7 @@ pub(super) enum Rest {
 pub(super) fn newest_known(snapshot: &Snapshot<'_>, ledger: &Connection) -> Result<i64, Failure> {
     let newest = newest(ledger)?;
     if snapshot.indexed_through() > newest {
-        return Err(SearchError::Damaged { what: "it is ahead of the ledger" }.into());
+        return Err(SearchError::Foreign.into());
     }
     Ok(newest)
 }
@@ -43,7 +43,7 @@ pub(super) fn newest_known(snapshot: &Snapshot<'_>, ledger: &Connection) -> Resu
 /// that more may be found.
 ///
 /// The ledger must have been looked at after the index: what the index knows, the ledger then knows too, and an
-/// index that contradicts it is damaged.
+/// index that contradicts it is not of this ledger.
 pub(super) fn confirm(
     snapshot: &Snapshot<'_>,
     ledger: &Connection,
@@ -81,7 +81,7 @@ fn is_head(ledger: &Connection, tenant: &TenantId, id: [u8; 16], position: i64) 
     let head: Option<i64> = find::one(ledger, sql, params![tenant.as_str(), id], |row| row.get(0))?;
     match head {
         Some(head) if head >= position => Ok(head == position),
-        Some(_) | None => Err(contradiction()),
+        Some(_) | None => Err(SearchError::Foreign.into()),
     }
 }
 
@@ -89,11 +89,7 @@ fn entry(ledger: &Connection, tenant: &TenantId, id: [u8; 16]) -> Result<Entry, 
     let id = EntryId::from_bytes(id);
     let sql = include_str!("sql/find_entry_head.sql");
     let entry = find::one(ledger, sql, params![tenant.as_str(), id.as_bytes()], rows::entry)?;
-    entry.ok_or_else(contradiction)
-}
-
-fn contradiction() -> Failure {
-    SearchError::Damaged { what: "it holds what the ledger does not know" }.into()
+    entry.ok_or_else(|| SearchError::Foreign.into())
 }
 
 /// A filter as the index takes it.

@@ -18,6 +18,7 @@ use super::index_file::{Failure, IndexFile};
 use super::search::{Document, SearchError, SearchIndex};
 use super::walk::newest;
 use super::{OpenError, find, io_error, open, rows};
+use crate::directory::Lock;
 
 /// Most rows of the ledger that one batch reads.
 const BATCH_ROWS: usize = 1_000;
@@ -40,8 +41,9 @@ pub(super) struct Indexer {
 }
 
 impl Indexer {
-    /// Starts the thread. An index that cannot be opened now is tried again by it, as after any failure.
-    pub(super) fn start(data: &Path, file: Arc<IndexFile>) -> Result<Self, OpenError> {
+    /// Starts the thread, which holds the directory until it has let go of the index. An index that cannot be
+    /// opened now is tried again by it, as after any failure.
+    pub(super) fn start(data: &Path, file: Arc<IndexFile>, lock: Arc<Lock>) -> Result<Self, OpenError> {
         let ledger = open::reader(data)?;
         let signalled = file.signal();
         let stopping = Arc::new(AtomicBool::new(false));
@@ -51,10 +53,11 @@ impl Indexer {
             ledger,
             stopping: stopping.clone(),
             data: data.to_path_buf(),
+            _lock: lock,
         };
         // Whoever opens a store may read its index at once.
-        if let Err(error) = opened(&mut feed.index, &feed.file) {
-            feed.fail(&error.into());
+        if let Err(failure) = opened(&mut feed.index, &feed.file, &feed.ledger) {
+            feed.fail(&failure);
         }
         let thread = Builder::new().name("km-indexer".to_owned()).spawn(move || feed.run(&signalled));
         let thread = thread.map_err(|source| io_error(data, source))?;
@@ -89,6 +92,7 @@ struct Feed {
     ledger: Connection,
     stopping: Arc<AtomicBool>,
     data: PathBuf,
+    _lock: Arc<Lock>,
 }
 
 /// Rows of the ledger, as far as the limits of a batch allow.
@@ -158,7 +162,7 @@ impl Feed {
 
     /// Indexes one batch, and says whether there may be more.
     fn advance(&mut self) -> Result<bool, Failure> {
-        feed(opened(&mut self.index, &self.file)?, &self.ledger)
+        feed(opened(&mut self.index, &self.file, &self.ledger)?, &self.ledger)
     }
 }
 
@@ -166,17 +170,20 @@ impl Feed {
 fn opened<'i>(
     index: &'i mut Option<SearchIndex>,
     file: &IndexFile,
-) -> Result<&'i mut SearchIndex, SearchError> {
+    ledger: &Connection,
+) -> Result<&'i mut SearchIndex, Failure> {
     let lost = index.as_ref().is_some_and(|index| !index.is_in_place());
     let current = match index.take() {
         // Closed before another takes its place.
         closed if lost || file.is_condemned() => {
             drop(closed);
             info!(file = %file.path().display(), "the search index is built anew");
-            SearchIndex::replace(file.path()).inspect(|_| file.replaced())?
+            SearchIndex::replace(file.path(), open::origin(ledger).map_err(failed)?)
+                .inspect(|_| file.replaced())?
         }
         Some(current) => current,
-        None => SearchIndex::open(file.path()).inspect(|_| file.replaced())?,
+        None => SearchIndex::open(file.path(), open::origin(ledger).map_err(failed)?)
+            .inspect(|_| file.replaced())?,
     };
     Ok(index.insert(current))
 }
@@ -185,7 +192,7 @@ fn opened<'i>(
 fn feed(index: &mut SearchIndex, ledger: &Connection) -> Result<bool, Failure> {
     let after = index.indexed_through()?;
     if after > newest(ledger)? {
-        return Err(SearchError::Damaged { what: "it is ahead of the ledger" }.into());
+        return Err(SearchError::Foreign.into());
     }
     let Some(batch) = Batch::read(ledger, after)? else { return Ok(false) };
     let none = BTreeMap::new();

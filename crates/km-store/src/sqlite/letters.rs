@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use km_contract::LetterLimits;
 use km_contract::port::{
     DEAD_LETTERS_FULL, Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary,
     Letters, NewLetter, Page, Parked, Position, Reason, Redrive, RedriveState, StoreError, StoreErrorKind,
     Undecidable,
 };
 use km_model::{ContentHash, LetterState, TenantId, Timestamp, WriteId};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql, Transaction, params};
 
 use super::classify::damaged;
 use super::readers::Reader;
@@ -80,9 +82,17 @@ impl Letters for SqliteStore {
         self.readers.call(ask).await
     }
 
-    async fn save_redrive(&self, redrive: &Redrive) -> Result<(), StoreError> {
+    async fn save_redrive(&self, redrive: &Redrive) -> Result<bool, StoreError> {
         let redrive = redrive.clone();
         self.writer()?.transact(move |transaction| save_redrive(transaction, &redrive)).await
+    }
+
+    async fn cancel_redrive(&self, tenant: &TenantId, id: &str) -> Result<bool, StoreError> {
+        let (tenant, id) = (tenant.to_string(), id.to_owned());
+        let sql = include_str!("sql/cancel_redrive.sql");
+        self.writer()?
+            .transact(move |transaction| Ok(find::execute(transaction, sql, [tenant, id])? == 1))
+            .await
     }
 
     async fn redrive(&self, tenant: &TenantId, id: &str) -> Result<Option<Redrive>, StoreError> {
@@ -101,15 +111,18 @@ fn class_named(name: &str) -> Option<StoreErrorKind> {
     StoreErrorKind::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
-fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -> Result<Parked, StoreError> {
+fn park(
+    transaction: &Transaction<'_>,
+    letter: &NewLetter,
+    limits: LetterLimits,
+) -> Result<Parked, StoreError> {
     if let Some(kept) = find::write(transaction, &letter.tenant, &letter.id)? {
         return Ok(Parked { stored_at: kept.stored_at, content_hash: kept.content_hash });
     }
-    refuse_when_full(transaction, limits)?;
+    refuse_when_full(transaction, limits, letter.payload.len())?;
     let (tenant, id) = (letter.tenant.as_str(), letter.id.as_str());
     let content_hash = ContentHash::of(&letter.payload);
-    let payload = text(&letter.payload)?;
-    let row = params![tenant, id, letter.at.as_micros(), content_hash.as_bytes(), payload];
+    let row = params![tenant, id, letter.at.as_micros(), content_hash.as_bytes(), Bytes(&letter.payload)];
     find::execute(transaction, include_str!("sql/park_write.sql"), row)?;
     let reason = &letter.reason;
     let row =
@@ -120,19 +133,29 @@ fn park(transaction: &Transaction<'_>, letter: &NewLetter, limits: (u64, u64)) -
     Ok(Parked { stored_at: letter.at, content_hash })
 }
 
-fn refuse_when_full(transaction: &Transaction<'_>, limits: (u64, u64)) -> Result<(), StoreError> {
+fn refuse_when_full(
+    transaction: &Transaction<'_>,
+    limits: LetterLimits,
+    more_bytes: usize,
+) -> Result<(), StoreError> {
     let load = find::one(transaction, include_str!("sql/letter_load.sql"), [], |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
     })?;
     let (letters, bytes) = load.unwrap_or_default();
-    if letters >= limits.0 || bytes >= limits.1 {
+    if letters >= limits.count_max || bytes.saturating_add(more_bytes as u64) > limits.bytes_max {
         return Err(StoreError::bare(StoreErrorKind::Exhausted, DEAD_LETTERS_FULL));
     }
     Ok(())
 }
 
-fn text(payload: &[u8]) -> Result<&str, StoreError> {
-    std::str::from_utf8(payload).map_err(|error| StoreError::new(StoreErrorKind::Refused, "NOT_UTF8", error))
+/// A payload as it came in, for a column of text: SQLite gives back the bytes that it was given, also those that are
+/// not UTF-8 (<https://sqlite.org/invalidutf.html>).
+struct Bytes<'b>(&'b [u8]);
+
+impl ToSql for Bytes<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
 }
 
 /// The payload as it came in stays when other content is applied under its id.
@@ -185,8 +208,8 @@ fn list(
 
 fn letter(reader: &Reader, tenant: &str, id: &str) -> Result<Option<Letter>, StoreError> {
     let found = find::one(&reader.ledger, include_str!("sql/letter.sql"), params![tenant, id], |row| {
-        let original: Option<String> = row.get(13)?;
-        Ok((summary(row)?, rows::bytes(row, 12)?, original.map(String::into_bytes)))
+        let original = row.get_ref(13)?.as_bytes_or_null()?.map(<[u8]>::to_vec);
+        Ok((summary(row)?, rows::bytes(row, 12)?, original))
     })?;
     let Some((summary, payload, original)) = found else { return Ok(None) };
     let sql = include_str!("sql/letter_events.sql");
@@ -231,21 +254,32 @@ impl File {
         transaction: &Transaction<'_>,
         decision: &Decision,
     ) -> Result<Result<LetterState, Undecidable>, StoreError> {
-        match self.standing(transaction)? {
-            None => return Ok(Err(Undecidable::NotFound)),
-            Some(LetterState::Pending | LetterState::Parked) => {}
-            Some(closed) => return Ok(Err(Undecidable::Closed(closed))),
+        let Some((standing, kept)) = self.standing(transaction)? else {
+            return Ok(Err(Undecidable::NotFound));
+        };
+        if !matches!(standing, LetterState::Pending | LetterState::Parked) {
+            return Ok(Err(Undecidable::Closed(standing)));
+        }
+        if matches!(decision, Decision::Settle { of } | Decision::Fail { of, .. } if *of != kept) {
+            return Ok(Err(Undecidable::Changed));
         }
         let (state, what, detail) = self.carry_out(transaction, decision)?;
         self.set_state(transaction, state)?;
-        self.note(transaction, what, detail)?;
+        // A store that is down would otherwise fill the history with tries that were none.
+        if !matches!(decision, Decision::Fail { counted: false, .. }) {
+            self.note(transaction, what, &detail)?;
+        }
         Ok(Ok(state))
     }
 
-    fn standing(&self, transaction: &Transaction<'_>) -> Result<Option<LetterState>, StoreError> {
-        let sql = include_str!("sql/letter.sql");
+    /// Where the letter stands, and the hash of what it says.
+    fn standing(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<Option<(LetterState, ContentHash)>, StoreError> {
+        let sql = include_str!("sql/letter_standing.sql");
         find::one(transaction, sql, params![self.tenant, self.id], |row| {
-            rows::name(row, 3, LetterState::from_name)
+            Ok((rows::name(row, 0, LetterState::from_name)?, rows::hash(row, 1)?))
         })
     }
 
@@ -253,28 +287,29 @@ impl File {
         &self,
         transaction: &Transaction<'_>,
         decision: &'d Decision,
-    ) -> Result<(LetterState, &'static str, &'d str), StoreError> {
+    ) -> Result<(LetterState, &'static str, Cow<'d, str>), StoreError> {
         Ok(match decision {
             Decision::Edit { payload, format } => {
                 self.edit(transaction, payload, *format)?;
-                (LetterState::Pending, "edited", "")
+                (LetterState::Pending, "edited", "".into())
             }
             Decision::Redrive => {
                 self.schedule(transaction, Some(self.at))?;
-                (LetterState::Pending, "redriven", "")
+                (LetterState::Pending, "redriven", "".into())
             }
-            Decision::Settle => {
+            Decision::Settle { .. } => {
                 self.schedule(transaction, None)?;
-                (LetterState::Settled, "settled", "")
+                (LetterState::Settled, "settled", "".into())
             }
-            Decision::Fail { reason, next_try_at, counted } => {
+            Decision::Fail { reason, next_try_at, counted, .. } => {
                 self.fail(transaction, reason, *next_try_at, *counted)?;
                 let state = next_try_at.map_or(LetterState::Parked, |_| LetterState::Pending);
-                (state, "tried", &reason.template)
+                let Reason { class, code, template } = reason;
+                (state, "tried", format!("{} {code}: {template}", class.as_str()).into())
             }
             Decision::Discard { reason } => {
                 self.schedule(transaction, None)?;
-                (LetterState::Discarded, "discarded", reason)
+                (LetterState::Discarded, "discarded", reason.into())
             }
         })
     }
@@ -288,7 +323,7 @@ impl File {
         let row = params![self.tenant, self.id, format.as_str(), self.at.as_micros()];
         find::execute(transaction, include_str!("sql/edit_letter.sql"), row)?;
         let content_hash = ContentHash::of(payload);
-        let row = params![self.tenant, self.id, text(payload)?, content_hash.as_bytes()];
+        let row = params![self.tenant, self.id, Bytes(payload), content_hash.as_bytes()];
         find::execute(transaction, include_str!("sql/edit_payload.sql"), row)?;
         Ok(())
     }
@@ -330,7 +365,7 @@ impl File {
     }
 }
 
-fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<(), StoreError> {
+fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<bool, StoreError> {
     let filter = &redrive.filter;
     let row = params![
         redrive.id,
@@ -347,7 +382,7 @@ fn save_redrive(transaction: &Transaction<'_>, redrive: &Redrive) -> Result<(), 
         redrive.settled,
         redrive.failed,
     ];
-    find::execute(transaction, include_str!("sql/save_redrive.sql"), row).map(|_| ())
+    Ok(find::execute(transaction, include_str!("sql/save_redrive.sql"), row)? == 1)
 }
 
 /// The columns of `redrive.sql` and `running_redrives.sql`.

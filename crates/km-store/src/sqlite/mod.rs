@@ -30,10 +30,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use km_contract::Clock;
 use km_contract::port::{LinkReport, Measures, Seal, Store, StoreError, StoreErrorKind, Upkeep};
+use km_contract::{Clock, HealthBoard, LetterLimits};
 use km_model::{Durability, Timestamp};
 use thiserror::Error;
+use tracing::{error, warn};
 
 pub use backup::{BackupReport, backup, restore};
 
@@ -57,10 +58,8 @@ pub struct OpenOptions {
     pub allow_volatile: bool,
     /// Connections that read, at least one.
     pub readers: usize,
-    /// Most dead letters that wait for a decision.
-    pub dead_letters_max: u64,
-    /// Most bytes of dead letters that wait for a decision.
-    pub dead_letter_bytes_max: u64,
+    /// The bounds on dead letters.
+    pub dead_letters: LetterLimits,
     /// Whether the search index is built in the background.
     pub index: bool,
 }
@@ -72,8 +71,7 @@ impl OpenOptions {
             data: data.into(),
             allow_volatile: false,
             readers: 2,
-            dead_letters_max: 100_000,
-            dead_letter_bytes_max: 1 << 30,
+            dead_letters: LetterLimits { count_max: 100_000, bytes_max: 1 << 30 },
             index: true,
         }
     }
@@ -99,7 +97,7 @@ pub enum OpenError {
         /// The data directory.
         data: PathBuf,
         /// On what it lies.
-        kind: &'static str,
+        kind: FileSystem,
     },
     /// There is nothing to read.
     #[error("there is no store in {}", .0.display())]
@@ -107,6 +105,9 @@ pub enum OpenError {
     /// There is something already.
     #[error("there is a store in {} already", .0.display())]
     StoreExists(PathBuf),
+    /// A part of a store lies where another is to be put.
+    #[error("{} was left behind by a store: move it away, it may hold acknowledged writes", .0.display())]
+    Leftover(PathBuf),
     /// A newer km made it.
     #[error("the store has schema {found}, this km knows {known}: use the newer km")]
     NewerSchema {
@@ -143,6 +144,9 @@ pub enum OpenError {
     /// SQLite failed.
     #[error("SQLite failed")]
     Sqlite(#[from] rusqlite::Error),
+    /// The search index could not be removed.
+    #[error("the search index failed")]
+    Index(#[from] search::SearchError),
 }
 
 /// The store of one data directory.
@@ -150,21 +154,22 @@ pub(crate) struct SqliteStore {
     data: PathBuf,
     durability: Durability,
     clock: Arc<dyn Clock>,
-    letters_max: (u64, u64),
+    letters_max: LetterLimits,
     writer: Option<WriterThread>,
     readers: Readers,
-    indexer: Option<Indexer>,
-    _lock: Option<Lock>,
+    indexer: Option<Arc<Indexer>>,
 }
 
-/// Opens the store of a data directory for reading and writing, and owns the directory until the store is
-/// dropped.
+/// Opens the store of a data directory for reading and writing, and owns the directory until the store is closed,
+/// or dropped and what was handed over is done.
 ///
 /// # Errors
 /// [`OpenError`]; nothing was changed then, except that an empty store may have been made.
 pub async fn open(options: OpenOptions, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&options, clock)).await;
-    Ok(Store::new(Arc::new(store.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))??)))
+    let health = HealthBoard::default();
+    let board = health.clone();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&options, clock, board)).await;
+    bundle(opened, health)
 }
 
 /// Opens the store of a data directory for reading, also while a server owns it.
@@ -173,12 +178,22 @@ pub async fn open(options: OpenOptions, clock: Arc<dyn Clock>) -> Result<Store, 
 /// [`OpenError`].
 pub async fn inspect(data: &Path, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
     let data = data.to_path_buf();
-    let store = tokio::task::spawn_blocking(move || SqliteStore::inspect(&data, clock)).await;
-    Ok(Store::new(Arc::new(store.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))??)))
+    let health = HealthBoard::default();
+    let board = health.clone();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::inspect(&data, clock, board)).await;
+    bundle(opened, health)
+}
+
+fn bundle(
+    opened: Result<Result<SqliteStore, OpenError>, tokio::task::JoinError>,
+    health: HealthBoard,
+) -> Result<Store, OpenError> {
+    let opened = opened.map_err(|error| io_error(Path::new("."), std::io::Error::other(error)))?;
+    Ok(Store::new("sqlite", Arc::new(opened?), health))
 }
 
 impl SqliteStore {
-    fn open(options: &OpenOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn open(options: &OpenOptions, clock: Arc<dyn Clock>, health: HealthBoard) -> Result<Self, OpenError> {
         let data = &options.data;
         let lock = Lock::take(data).map_err(|error| match error {
             LockError::Held { by } => OpenError::Locked { data: data.clone(), by },
@@ -186,24 +201,27 @@ impl SqliteStore {
         })?;
         let file_system = FileSystem::of(data).map_err(|source| io_error(data, source))?;
         if file_system.durability() == Durability::Volatile && !options.allow_volatile {
-            return Err(OpenError::Volatile { data: data.clone(), kind: file_system.as_str() });
+            return Err(OpenError::Volatile { data: data.clone(), kind: file_system });
         }
+        let lock = Arc::new(lock);
         let connection = open::ledger(data)?;
         let index = IndexFile::of(data);
-        let indexer = options.index.then(|| Indexer::start(data, index.clone())).transpose()?;
+        let indexer = options.index.then(|| Indexer::start(data, index.clone(), lock.clone())).transpose()?;
         Ok(Self {
             data: data.clone(),
             durability: file_system.durability(),
             clock,
-            letters_max: (options.dead_letters_max, options.dead_letter_bytes_max),
-            writer: Some(WriterThread::start(connection).map_err(|source| io_error(data, source))?),
-            readers: Readers::open(data, &index, options.readers.max(1))?,
-            indexer,
-            _lock: Some(lock),
+            letters_max: options.dead_letters,
+            writer: Some(
+                WriterThread::start(connection, lock, health.clone())
+                    .map_err(|source| io_error(data, source))?,
+            ),
+            readers: Readers::open(data, &index, options.readers.max(1), health)?,
+            indexer: indexer.map(Arc::new),
         })
     }
 
-    fn inspect(data: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn inspect(data: &Path, clock: Arc<dyn Clock>, health: HealthBoard) -> Result<Self, OpenError> {
         if !data.join(LEDGER_FILE).exists() {
             return Err(OpenError::NoStore(data.to_path_buf()));
         }
@@ -212,11 +230,10 @@ impl SqliteStore {
             data: data.to_path_buf(),
             durability: file_system.durability(),
             clock,
-            letters_max: (0, 0),
+            letters_max: LetterLimits { count_max: 0, bytes_max: 0 },
             writer: None,
-            readers: Readers::open(data, &IndexFile::of(data), 1)?,
+            readers: Readers::open(data, &IndexFile::of(data), 1, health)?,
             indexer: None,
-            _lock: None,
         })
     }
 
@@ -235,11 +252,11 @@ impl SqliteStore {
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn mend_links(&self) -> Result<LinkReport, StoreError> {
-        self.writer()?.call(links::mend).await
+        links::mend(&self.readers, self.writer()?).await
     }
 
     async fn seal(&self, at: Timestamp) -> Result<Option<Seal>, StoreError> {
-        seal::seal(self.writer()?, at).await
+        seal::seal(&self.readers, self.writer()?, at).await
     }
 
     async fn measures(&self) -> Result<Measures, StoreError> {
@@ -256,11 +273,17 @@ impl Upkeep for SqliteStore {
     }
 
     async fn close(&self) {
-        if let Some(indexer) = &self.indexer {
-            indexer.stop();
+        // The readers first: the last to close a file writes its log back, and they may not.
+        self.readers.close();
+        if let Some(indexer) = self.indexer.clone()
+            && let Err(error) = tokio::task::spawn_blocking(move || indexer.stop()).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "the indexer was not waited for");
         }
-        if let Some(writer) = &self.writer {
-            writer.stop().await;
+        if let Some(writer) = &self.writer
+            && let Err(error) = writer.stop().await
+        {
+            error!(error = &error as &dyn std::error::Error, "the writer thread did not end well");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Connections that read, beside the writer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use km_contract::HealthBoard;
 use km_contract::port::{Measures, StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -15,6 +17,7 @@ use super::{OpenError, open};
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Reader>>>,
     permits: Arc<Semaphore>,
+    health: HealthBoard,
 }
 
 /// A view of the ledger and of the search index, which may be missing.
@@ -24,28 +27,44 @@ pub(super) struct Reader {
 }
 
 impl Readers {
-    pub(super) fn open(data: &Path, index: &Arc<IndexFile>, count: usize) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        data: &Path,
+        index: &Arc<IndexFile>,
+        count: usize,
+        health: HealthBoard,
+    ) -> Result<Self, OpenError> {
         let idle: Vec<Reader> = (0..count).map(|_| Reader::open(data, index)).collect::<Result<_, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)), health })
     }
 
-    /// Asks a reader, off the callers' threads.
+    /// Asks a reader, off the callers' threads. A call that panics fails alone: its reader serves the next one.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let gone = |_| StoreError::bare(StoreErrorKind::Transient, "CLOSED");
         let permit = self.permits.clone().acquire_owned().await.map_err(gone)?;
-        let idle = self.idle.clone();
+        let (idle, permits) = (self.idle.clone(), self.permits.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut reader = taken.ok_or_else(|| StoreError::bare(StoreErrorKind::Transient, "NO_READER"))?;
-            let answer = ask(&mut reader);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            // Whatever was begun on the connection is undone by what a panic drops on its way here.
+            let answer = catch_unwind(AssertUnwindSafe(|| ask(&mut reader)));
+            if !permits.is_closed() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            }
             drop(permit);
             answer
+                .unwrap_or_else(|_panic| Err(StoreError::bare(StoreErrorKind::Transient, "READER_PANICKED")))
         });
-        asked.await.map_err(|error| StoreError::new(StoreErrorKind::Transient, "READER_GONE", error))?
+        let gone = |error| Err(StoreError::new(StoreErrorKind::Transient, "READER_GONE", error));
+        self.health.examine(asked.await.unwrap_or_else(gone))
+    }
+
+    /// Closes the files; calls that are at work finish, later ones fail.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

@@ -4,10 +4,11 @@ use std::error::Error;
 
 use km_contract::port::{Entry, Placement, Record, RecordState, Revision};
 use km_model::{
-    Alert, ApprovalId, ApprovalStatus, ContentHash, EntryId, Fingerprint, IncidentId, LetterState, Link,
-    LinkTarget, Outcome, PlaybookSlug, TenantId, Timestamp, Violation, WriteDocument, WriteId,
+    Alert, ApprovalId, ApprovalStanding, ApprovalStatus, ContentHash, EntryId, Fingerprint, IncidentId,
+    LetterState, Link, LinkTarget, Outcome, PlaybookSlug, TenantId, Timestamp, Violation, WriteDocument,
+    WriteId,
 };
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error as SqliteError, Row};
 
 /// A column whose value is none of ours.
@@ -100,9 +101,9 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry { entry_id: entry_id(row, 0)?, revisions: row.get(1)?, head })
 }
 
-/// The columns of `find_revision.sql`, with the position of the revision before.
-pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>)> {
-    let revision = Revision {
+/// The columns of `history.sql`.
+pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<Revision> {
+    Ok(Revision {
         position: row.get(0)?,
         write_id: id(row, 1, WriteId::parse)?,
         revision: row.get(2)?,
@@ -111,24 +112,28 @@ pub(super) fn revision(row: &Row<'_>) -> rusqlite::Result<(Revision, Option<i64>
         stored_at: time(row, 5)?,
         content_hash: hash(row, 6)?,
         write: json(row, 7)?,
-    };
-    Ok((revision, row.get(8)?))
+    })
 }
 
-/// Five columns of a link, the first of which is `from`.
+/// Six columns of a link, the first of which is `from`: the last two say where its approval stands.
 pub(super) fn link(row: &Row<'_>, from: usize) -> rusqlite::Result<Link> {
     let target = match row.get_ref(from + 1)?.as_str()? {
-        "approval" => {
-            let status = row.get::<_, Option<String>>(from + 4)?;
-            let status = status.map(|_| name(row, from + 4, ApprovalStatus::from_name)).transpose()?;
-            LinkTarget::Approval(id(row, from + 2, ApprovalId::parse)?, status)
-        }
+        "approval" => LinkTarget::Approval(id(row, from + 2, ApprovalId::parse)?, standing(row, from + 4)?),
         _ => LinkTarget::Playbook(id(row, from + 2, PlaybookSlug::parse)?),
     };
     Ok(Link { incident: id(row, from, IncidentId::parse)?, target, since: time(row, from + 3)? })
 }
 
-/// The columns of `incident_alerts.sql` and `overlapping_alert.sql`.
+/// The status and the first approval of an approval, or neither.
+fn standing(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<ApprovalStanding>> {
+    if row.get_ref(from)? == ValueRef::Null {
+        return Ok(None);
+    }
+    let status = name(row, from, ApprovalStatus::from_name)?;
+    Ok(Some(ApprovalStanding { status, approved_since: optional_time(row, from + 1)? }))
+}
+
+/// The columns of `incident_alerts.sql` and `occurrences_between.sql`, and the first of `occurrence_before.sql`.
 pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     Ok(Alert {
         incident: id(row, 0, IncidentId::parse)?,

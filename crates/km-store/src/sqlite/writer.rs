@@ -2,14 +2,16 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use km_contract::HealthBoard;
 use km_contract::port::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::classify::{damaged, failed};
+use super::classify::{commit_failed, damaged, failed};
+use crate::directory::Lock;
 
 /// Most pieces of work that wait. The committer hands over one batch at a time; the rest is small.
 const WORK_MAX: usize = 256;
@@ -19,14 +21,16 @@ type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(super) struct WriterThread {
     work: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    health: HealthBoard,
 }
 
 impl WriterThread {
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    /// A thread that works on `connection` and holds the directory until it has let go of the file.
+    pub(super) fn start(connection: Connection, lock: Arc<Lock>, health: HealthBoard) -> io::Result<Self> {
         let (work, waiting) = sync_channel(WORK_MAX);
-        let thread =
-            Builder::new().name("km-writer".to_owned()).spawn(move || serve(connection, &waiting))?;
-        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)) })
+        let held = Held { connection, _lock: lock };
+        let thread = Builder::new().name("km-writer".to_owned()).spawn(move || held.serve(&waiting))?;
+        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)), health })
     }
 
     /// Does `work` in a transaction of its own: committed when it is `Ok`, undone otherwise.
@@ -37,17 +41,19 @@ impl WriterThread {
         self.call(|connection| transact(connection, work)).await
     }
 
-    /// Does `work` on the connection that writes.
+    /// Does `work` on the connection that writes, as long as the store can be trusted.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.health.trusted()?;
         let (reply, answer) = oneshot::channel();
         self.hand_over(Box::new(move |connection| {
             // Whoever asked may have gone; the work stands all the same.
             drop(reply.send(work(connection)));
         }))?;
-        answer.await.map_err(|_| StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"))?
+        let gone = |_| Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"));
+        self.health.examine(answer.await.unwrap_or_else(gone))
     }
 
     fn hand_over(&self, work: Work) -> Result<(), StoreError> {
@@ -59,24 +65,37 @@ impl WriterThread {
         })
     }
 
-    /// Finishes what was handed over, writes the log back, and ends the thread.
-    pub(super) async fn stop(&self) {
+    /// Finishes what was handed over, writes the log back, and ends the thread. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// `Fatal` when the thread had ended before, by a panic.
+    pub(super) async fn stop(&self) -> Result<(), StoreError> {
         drop(self.work.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && tokio::task::spawn_blocking(|| thread.join()).await.is_err()
-        {
-            tracing::error!("the writer thread could not be joined");
+        let Some(thread) = thread else { return Ok(()) };
+        match tokio::task::spawn_blocking(|| thread.join()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_panic)) => Err(damaged("WRITER_PANICKED")),
+            Err(error) => Err(StoreError::new(StoreErrorKind::Fatal, "WRITER_GONE", error)),
         }
     }
 }
 
-fn serve(mut connection: Connection, waiting: &Receiver<Work>) {
-    while let Ok(work) = waiting.recv() {
-        work(&mut connection);
-    }
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");
+/// What the thread holds. Fields are dropped in their order, also by a panic: the file is closed before another
+/// process may have the directory.
+struct Held {
+    connection: Connection,
+    _lock: Arc<Lock>,
+}
+
+impl Held {
+    fn serve(mut self, waiting: &Receiver<Work>) {
+        while let Ok(work) = waiting.recv() {
+            work(&mut self.connection);
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");
+        }
     }
 }
 
@@ -91,11 +110,12 @@ fn transact<T>(
     }
 }
 
-/// A COMMIT that fails has not committed: SQLite then still holds the transaction, or has undone it.
+/// A COMMIT that fails is undone for this process, and yet may be found by the next start: its record is in the
+/// log before the flush that failed. What the error means there is decided by [`commit_failed`].
 fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
     match transaction.execute_batch("COMMIT") {
         Ok(()) => Ok(()),
-        Err(error) => undo(transaction, failed(error)),
+        Err(error) => undo(transaction, commit_failed(error)),
     }
 }
 

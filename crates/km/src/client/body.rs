@@ -303,6 +303,32 @@ pub(crate) struct LetterBody {
     pub(crate) events: Vec<EventBody>,
 }
 
+/// Dead letters that have state, format and reason in common.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct GroupBody {
+    pub(crate) state: String,
+    pub(crate) format: String,
+    pub(crate) code: String,
+    pub(crate) letters: u64,
+    pub(crate) oldest: String,
+}
+
+/// Dead letters by reason.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct GroupsBody {
+    pub(crate) groups: Vec<GroupBody>,
+}
+
+/// A bulk redrive.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RedriveBody {
+    pub(crate) id: String,
+    pub(crate) state: String,
+}
+
 /// Why a letter was not applied.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -35,6 +35,7 @@ pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
     pub(crate) request_timeout: Span,
     pub(crate) requests_in_flight_max: NonZeroUsize,
+    pub(crate) body_bytes_max: ByteSize,
     /// 0 sets no limit.
     pub(crate) requests_per_second: u32,
     pub(crate) request_burst: NonZeroU32,
@@ -152,6 +153,7 @@ impl Default for Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             request_timeout: Span::from_secs(30),
             requests_in_flight_max: at_least_one(1_024),
+            body_bytes_max: ByteSize::mebibytes(64),
             requests_per_second: 0,
             request_burst: NonZeroU32::MIN.saturating_add(199),
         }

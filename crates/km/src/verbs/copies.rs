@@ -11,11 +11,13 @@ use crate::context::Context;
 use crate::failure::{Ending, Failure};
 
 pub(super) fn backup(context: &Context, to: &Path) -> Result<Ending, Failure> {
+    context.must_name_data("backup")?;
     let report = km_store::backup(&context.data(), to)?;
     say(context.console, &report, "copied and checked", to)
 }
 
 pub(super) fn restore(context: &Context, from: &Path) -> Result<Ending, Failure> {
+    context.must_name_data("restore")?;
     let data = context.data();
     let report = km_store::restore(from, &data)?;
     say(context.console, &report, "restored and checked", &data)?;

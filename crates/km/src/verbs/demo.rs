@@ -98,7 +98,7 @@ fn say_durability(console: Console, directory: &Path) -> Result<(), Failure> {
         Durability::Disk => "every acknowledged write is flushed to it",
         Durability::Volatile => "fine for a demo; `km serve` would refuse it without --allow-volatile",
     };
-    Ok(console.line(format_args!("   {DIM}it lies on {}: {note}{RESET}", kind.as_str()))?)
+    Ok(console.line(format_args!("   {DIM}it lies on {kind}: {note}{RESET}"))?)
 }
 
 async fn fill(console: Console, client: &Client) -> Result<(), Failure> {

@@ -94,7 +94,7 @@ fn durability(config: &Config, survey: &Survey) -> Line {
             "choose a data directory on a local disk",
         );
     };
-    let found = format!("{} lies on {}", config.data.dir.display(), kind.as_str());
+    let found = format!("{} lies on {kind}", config.data.dir.display());
     match (kind.durability(), config.data.allow_volatile) {
         (Durability::Disk, _) => Line::ok(CHECK, found),
         (Durability::Volatile, true) => {

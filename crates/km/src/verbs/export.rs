@@ -44,10 +44,11 @@ async fn copy(client: &Client, sink: &mut (impl Write + Send)) -> Result<u64, Fa
     }
 }
 
-/// An applied write as it is sent again: under its id, at its time. Dead letters are not part of the export.
+/// An applied write as it is handed on: under its id, with the same content, as old as it is. Dead letters are not
+/// part of the export.
 fn document(record: WriteRecord) -> Option<WriteDocument> {
     record.receipt.as_ref()?;
     let document = record.write?;
-    let occurred_at = document.occurred_at.clone().or(record.occurred_at);
-    Some(WriteDocument { write_id: Some(record.write_id), occurred_at, ..document })
+    let received_at = record.occurred_at.filter(|_| document.occurred_at.is_none());
+    Some(WriteDocument { write_id: Some(record.write_id), received_at, ..document })
 }

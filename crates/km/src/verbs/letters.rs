@@ -1,19 +1,24 @@
 //! `km dead-letters`.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::read_text;
 use crate::cli::{LetterFilters, LettersVerb, RedriveArgs};
-use crate::client::{Answer, Call, Client, LetterBody, LettersBody};
+use crate::client::{Answer, Call, Client, GroupBody, GroupsBody, LetterBody, LettersBody, RedriveBody};
 use crate::console::{BOLD, Console, DIM, RESET, safe};
 use crate::failure::{Ending, Failure};
 
 /// Where they are in the API.
 const LETTERS: &str = "/v1/dead-letters";
+/// Between two rounds of a redrive, whose rate is by the second.
+const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(console: Console, client: &Client, verb: &LettersVerb) -> Result<Ending, Failure> {
     match verb {
         LettersVerb::List(filters) => list(console, client, filters).await,
+        LettersVerb::Groups(filters) => groups(console, client, filters).await,
         LettersVerb::Show { id } => show(console, client, id).await,
         LettersVerb::Redrive(args) => redrive(console, client, args).await,
         LettersVerb::Edit { id, payload, format } => {
@@ -68,6 +73,21 @@ fn row(letter: &LetterBody) -> Vec<String> {
     ]
 }
 
+async fn groups(console: Console, client: &Client, filters: &LetterFilters) -> Result<Ending, Failure> {
+    let answer = client.ask(filtered(Call::get("/v1/dead-letters:groups"), filters)).await?;
+    if console.json {
+        console.line(String::from_utf8_lossy(&answer.body).trim_end())?;
+        return Ok(Ending::Done);
+    }
+    let row = |group: GroupBody| {
+        vec![group.letters.to_string(), group.state, group.format, safe(&group.code), group.oldest]
+    };
+    let groups = answer.read::<GroupsBody>()?.groups;
+    console
+        .table(&["letters", "state", "format", "reason", "oldest"], groups.into_iter().map(row).collect())?;
+    Ok(Ending::Done)
+}
+
 async fn show(console: Console, client: &Client, id: &str) -> Result<Ending, Failure> {
     let answer = client.ask(Call::get(LETTERS).segment(id)).await?;
     if console.json {
@@ -115,9 +135,25 @@ async fn redrive_all(console: Console, client: &Client, args: &RedriveArgs) -> R
         "state": filters.state, "format": filters.format, "code": filters.code,
         "rate_per_second": args.rate, "dry_run": args.dry_run,
     });
-    let answer = client.ask(Call::post("/v1/redrives").json(&body)?).await?;
+    let mut answer = client.ask(Call::post("/v1/redrives").json(&body)?).await?;
+    if client.is_in_process() && !args.dry_run {
+        answer = carry_out(client, answer.read::<RedriveBody>()?).await?;
+    }
     console.line(String::from_utf8_lossy(&answer.body).trim_end())?;
     Ok(Ending::Done)
+}
+
+/// Without a server nobody else carries a redrive out.
+async fn carry_out(client: &Client, begun: RedriveBody) -> Result<Answer, Failure> {
+    loop {
+        let run = Call::post("/v1/reconcilers").segment("dead-letters").action("run").json(&json!({}))?;
+        client.ask(run).await?;
+        let answer = client.ask(Call::get("/v1/redrives").segment(&begun.id)).await?;
+        if answer.read::<RedriveBody>()?.state != "running" {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn say_state(console: Console, answer: &Answer) -> Result<Ending, Failure> {

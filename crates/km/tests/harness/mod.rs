@@ -1,15 +1,28 @@
 //! The real binary, on data directories and ports of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of the harness")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses a part of the harness")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+pub mod alerting;
+pub mod http;
+mod server;
+pub mod zoo;
+
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use http::post;
+pub use server::{Server, free_port};
+
+/// The pause between two looks at something that has to come about.
+const LOOK: Duration = Duration::from_millis(25);
+/// Looks before it is taken as never coming about: half a minute.
+const LOOKS: usize = 1_200;
 
 /// A directory on the disk that holds the build, and what runs in it.
 pub struct Place {
@@ -70,10 +83,26 @@ impl Place {
         self.done(&[whereabouts, &write].concat())
     }
 
+    /// Makes a key with these scopes.
+    pub fn key(&self, scopes: &[&str]) -> String {
+        let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
+        let arguments: Vec<&str> = ["keys", "create", "of a test"].into_iter().chain(scopes).collect();
+        self.done(&arguments).trim().to_owned()
+    }
+
     /// Starts a server on a free port.
     pub fn serve(&self, arguments: &[&str]) -> Server {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         Server::start(command.args(arguments))
+    }
+
+    /// Starts a server with these settings, such as `KM__LOG__LEVEL`. What it logs is in `serve.log`.
+    pub fn serve_with(&self, port: u16, settings: &[(&str, &str)]) -> Server {
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = self.command(&["serve", "--listen", &listen]);
+        command.envs(settings.iter().copied());
+        let log = OpenOptions::new().create(true).append(true).open(self.path("serve.log")).unwrap();
+        Server::logged(&mut command, log)
     }
 }
 
@@ -87,74 +116,21 @@ impl From<Output> for Ended {
     }
 }
 
-/// A server that is killed when the test ends.
-pub struct Server {
-    pub url: String,
-    child: Child,
-    _out: BufReader<ChildStdout>,
-}
-
-impl Server {
-    /// Starts the command and reads the address from its first line.
-    pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("http://") {
-            line.clear();
-            assert_ne!(out.read_line(&mut line).unwrap(), 0, "the server ended: {:?}", child.wait());
+/// Looks until there is something to see; after half a minute the test has failed.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let seen = (0..LOOKS).find_map(|_| {
+        let seen = look();
+        if seen.is_none() {
+            thread::sleep(LOOK);
         }
-        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-        Self { url: url.trim_end_matches(',').to_owned(), child, _out: out }
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    pub fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-
-    /// Ends it in order.
-    pub fn stop(self) -> ExitStatus {
-        self.signal(Signal::TERM);
-        self.wait()
-    }
-
-    fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
-    }
+        seen
+    });
+    seen.unwrap_or_else(|| panic!("it did not come about: {what}"))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// Posts a JSON body on a connection of its own; `None` when no whole answer came.
-pub fn post(address: &str, path: &str, body: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let length = body.len();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-}
-
-impl Server {
-    /// Where it listens, without the scheme.
-    pub fn host(&self) -> String {
-        self.address().to_owned()
-    }
+/// The items of a JSON array.
+pub fn items(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("not a list: {value}"))
 }
 
 /// Whether a store's file holds these bytes, and what it is with one of them changed.

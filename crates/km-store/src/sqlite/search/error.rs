@@ -32,6 +32,9 @@ pub enum SearchError {
     /// There is no index.
     #[error("there is no search index")]
     Missing,
+    /// The index was built from another ledger, or from what this one held before it was put back from a copy.
+    #[error("the search index belongs to another ledger")]
+    Foreign,
 }
 
 impl SearchError {
@@ -40,7 +43,7 @@ impl SearchError {
     pub fn calls_for_rebuild(&self) -> bool {
         match self {
             Self::Sqlite(error) => error.sqlite_extended_error_code().is_none_or(shows_damage),
-            Self::Damaged { .. } | Self::Outdated => true,
+            Self::Damaged { .. } | Self::Outdated | Self::Foreign => true,
             Self::Remove { .. } | Self::Missing => false,
         }
     }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use km_search::Analyzer;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::Document;
 use super::error::{SearchError, damaged};
 use super::merge::{self, DOCUMENTS_MAX};
 use super::schema::{self, FileId, file_id};
 use super::segment::{Segment, SegmentBuilder};
+use super::{Document, Origin};
 
 /// The one writer of an index. It keeps its own connection; see [`super::SearchReader`] for the other side.
 pub struct SearchIndex {
@@ -22,15 +22,15 @@ pub struct SearchIndex {
 }
 
 impl SearchIndex {
-    /// Opens the index at `path`, or makes an empty one. One that is damaged, or was written by another version
-    /// of the layout or of the analyzer, is replaced as by [`Self::replace`].
+    /// Opens the index at `path`, or makes an empty one. One that is damaged, was written by another version of
+    /// the layout or of the analyzer, or was not built from `origin`, is replaced as by [`Self::replace`].
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be opened, written or removed.
-    pub fn open(path: &Path) -> Result<Self, SearchError> {
-        match schema::open_for_writing(path) {
+    pub fn open(path: &Path, origin: Origin) -> Result<Self, SearchError> {
+        match schema::open_for_writing(path, &origin) {
             Ok(connection) => Ok(Self::of(connection, path)),
-            Err(error) if error.calls_for_rebuild() => Self::replace(path),
+            Err(error) if error.calls_for_rebuild() => Self::replace(path, origin),
             Err(error) => Err(error),
         }
     }
@@ -40,9 +40,17 @@ impl SearchIndex {
     ///
     /// # Errors
     /// [`SearchError`] when the file cannot be removed or made.
-    pub fn replace(path: &Path) -> Result<Self, SearchError> {
+    pub fn replace(path: &Path, origin: Origin) -> Result<Self, SearchError> {
         schema::remove(path)?;
-        Ok(Self::of(schema::open_for_writing(path)?, path))
+        Ok(Self::of(schema::open_for_writing(path, &origin)?, path))
+    }
+
+    /// Removes the index at `path`, if there is one.
+    ///
+    /// # Errors
+    /// [`SearchError`] when a file cannot be removed.
+    pub fn remove(path: &Path) -> Result<(), SearchError> {
+        schema::remove(path)
     }
 
     fn of(connection: Connection, path: &Path) -> Self {

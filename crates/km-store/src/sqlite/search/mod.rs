@@ -56,6 +56,15 @@ pub use reader::{Ranking, SearchReader, Snapshot, Start};
 pub use score::Work;
 pub use select::Found;
 
+/// The ledger that an index is built from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Which ledger it is.
+    pub ledger_id: [u8; 16],
+    /// The newest position that it holds.
+    pub newest: i64,
+}
+
 /// The head of an entry as the index reads it.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {

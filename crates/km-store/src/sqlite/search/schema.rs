@@ -6,18 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use km_search::ANALYSIS_VERSION;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::error::SearchError;
+use super::Origin;
+use super::error::{SearchError, damaged};
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// Changes with `schema.sql` and with the meaning of the bytes in it.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// What `user_version` of a usable file says.
 pub(super) const VERSION: u32 = LAYOUT_VERSION << 16 | ANALYSIS_VERSION;
 
-/// Opens the file for writing; makes an empty index when there is none.
-pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SearchError> {
+/// Opens the file for writing; makes an empty index of this ledger when there is none.
+pub(super) fn open_for_writing(path: &Path, origin: &Origin) -> Result<Connection, SearchError> {
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -25,9 +26,10 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SearchError> {
     connection.pragma_update(None, "cache_size", -4_096)?;
     connection.set_prepared_statement_cache_capacity(32);
     if version(&connection)? == 0 {
-        create(&mut connection)?;
+        create(&mut connection, origin)?;
     }
     check_version(&connection)?;
+    check_origin(&connection, origin)?;
     Ok(connection)
 }
 
@@ -68,9 +70,22 @@ fn version(connection: &Connection) -> Result<u32, SearchError> {
     Ok(connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))?)
 }
 
-fn create(connection: &mut Connection) -> Result<(), SearchError> {
+/// An index that knows more than its ledger was built before that ledger was put back from a copy.
+fn check_origin(connection: &Connection, origin: &Origin) -> Result<(), SearchError> {
+    let read = "SELECT ledger_id, indexed_through FROM state WHERE only = 1";
+    let state = connection.query_row(read, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (ledger_id, indexed_through): ([u8; 16], i64) = state.ok_or(damaged("the position is missing"))?;
+    if ledger_id == origin.ledger_id && indexed_through <= origin.newest {
+        return Ok(());
+    }
+    Err(SearchError::Foreign)
+}
+
+fn create(connection: &mut Connection, origin: &Origin) -> Result<(), SearchError> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    let insert = "INSERT INTO state (only, ledger_id, indexed_through) VALUES (1, ?1, 0)";
+    transaction.execute(insert, [origin.ledger_id])?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -1,10 +1,8 @@
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 1),
+    ledger_id BLOB NOT NULL,
     indexed_through INTEGER NOT NULL
 ) STRICT;
-
-INSERT INTO state (only, indexed_through)
-VALUES (1, 0);
 
 CREATE TABLE tenant (
     id INTEGER PRIMARY KEY,

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// A ledger that goes on for ever.
+const ORIGIN: Origin = Origin { ledger_id: [1; 16], newest: i64::MAX };
+
 /// An entry's head that owns its text.
 #[derive(Clone, Debug)]
 struct Head {
@@ -95,7 +98,7 @@ impl Bed {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("search.db");
-        let index = SearchIndex::open(&path).unwrap();
+        let index = SearchIndex::open(&path, ORIGIN).unwrap();
         let reader = SearchReader::open(&path).unwrap();
         Self { _directory: directory, path, index, reader, heads: Heads::new() }
     }
@@ -393,11 +396,11 @@ fn a_batch_that_was_lost_is_taken_up_again() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("search.db");
     let heads = [head(1, 1, "disk", "one"), head(2, 2, "disk", "two")];
-    let mut index = SearchIndex::open(&path).unwrap();
+    let mut index = SearchIndex::open(&path, ORIGIN).unwrap();
     index.index(&[heads[0].document()], 1).unwrap();
     // The process ends before the second batch; after the restart the first may come again.
     drop(index);
-    let mut index = SearchIndex::open(&path).unwrap();
+    let mut index = SearchIndex::open(&path, ORIGIN).unwrap();
     assert_eq!(index.indexed_through().unwrap(), 1);
     index.index(&heads.each_ref().map(Head::document), 2).unwrap();
     assert_eq!(index.indexed_through().unwrap(), 2);
@@ -439,17 +442,35 @@ fn a_snapshot_stays_as_it_was() {
 }
 
 #[test]
+fn an_index_of_another_ledger_or_ahead_of_its_own_is_made_anew() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("search.db");
+    let ours = |newest| Origin { newest, ..ORIGIN };
+    let through = |origin| SearchIndex::open(&path, origin).unwrap().indexed_through().unwrap();
+    let mut index = SearchIndex::open(&path, ours(0)).unwrap();
+    index.index(&[head(7, 1, "disk", "").document()], 7).unwrap();
+    drop(index);
+    assert_eq!(through(ours(7)), 7, "its own ledger, which may be further");
+    assert_eq!(through(ours(6)), 0, "a ledger that was put back");
+    let mut index = SearchIndex::replace(&path, ours(7)).unwrap();
+    index.index(&[head(7, 1, "disk", "").document()], 7).unwrap();
+    drop(index);
+    assert_eq!(through(ours(7)), 7, "built anew, it still knows its ledger");
+    assert_eq!(through(Origin { ledger_id: [2; 16], newest: 7 }), 0, "another ledger");
+}
+
+#[test]
 fn a_file_of_another_version_or_without_sense_is_made_anew() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("search.db");
-    let mut index = SearchIndex::open(&path).unwrap();
+    let mut index = SearchIndex::open(&path, ORIGIN).unwrap();
     index.index(&[head(1, 1, "disk", "").document()], 1).unwrap();
     drop(index);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(SearchReader::open(&path), Err(SearchError::Outdated)));
-    assert_eq!(SearchIndex::open(&path).unwrap().indexed_through().unwrap(), 0);
+    assert_eq!(SearchIndex::open(&path, ORIGIN).unwrap().indexed_through().unwrap(), 0);
     fs::write(&path, "this is no database, however long it may be".repeat(100)).unwrap();
-    let mut index = SearchIndex::open(&path).unwrap();
+    let mut index = SearchIndex::open(&path, ORIGIN).unwrap();
     index.index(&[head(1, 1, "disk", "").document()], 1).unwrap();
     let reader = SearchReader::open(&path).unwrap();
     assert_eq!(reader.indexed_through().unwrap(), 1);
@@ -460,7 +481,7 @@ fn a_replaced_index_is_empty_and_those_who_read_the_old_one_read_on() {
     let heads = [head(1, 1, "disk", ""), head(2, 2, "disk", "")];
     let mut bed = Bed::of(&heads);
     assert!(bed.index.is_in_place());
-    let replaced = SearchIndex::replace(&bed.path).unwrap();
+    let replaced = SearchIndex::replace(&bed.path, ORIGIN).unwrap();
     assert!(replaced.is_in_place() && !bed.index.is_in_place());
     assert_eq!((replaced.indexed_through().unwrap(), bed.found("disk")), (0, vec![2, 1]));
     bed.index = replaced;

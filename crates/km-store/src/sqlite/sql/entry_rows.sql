@@ -1,4 +1,4 @@
-SELECT tenant, entry_id, entry_key, head_write_id, head_occurred_at, revisions
+SELECT tenant, entry_id, entry_key, head, head_write_id, head_occurred_at, newest, revisions
 FROM entries
 WHERE (tenant, entry_id) > (?1, ?2)
 ORDER BY tenant, entry_id

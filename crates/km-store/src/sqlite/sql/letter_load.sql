@@ -1,3 +1,3 @@
 SELECT count(*), coalesce(sum(octet_length(payload)), 0)
-FROM ledger
+FROM ledger INDEXED BY letters_waiting
 WHERE state IN ('pending', 'parked')

@@ -1,2 +1,1 @@
-SELECT coalesce(max(position), 0)
-FROM ledger
+SELECT coalesce(max(position), 0) FROM ledger

@@ -1,11 +1,6 @@
-INSERT INTO alerts (
-    tenant, fingerprint, incident_id, starts_at, ends_at, seen_at, labels, annotations, generator_url
-)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+INSERT INTO alerts (tenant, fingerprint, starts_at, incident_id, told, firing_seen_at, ends_at, end_seen_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT DO UPDATE
-SET starts_at = excluded.starts_at,
+SET firing_seen_at = excluded.firing_seen_at,
     ends_at = excluded.ends_at,
-    seen_at = excluded.seen_at,
-    labels = excluded.labels,
-    annotations = excluded.annotations,
-    generator_url = excluded.generator_url
+    end_seen_at = excluded.end_seen_at

@@ -8,3 +8,4 @@ SET state = excluded.state,
     tried = excluded.tried,
     settled = excluded.settled,
     failed = excluded.failed
+WHERE redrives.state = 'running'

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::console::Console;
 use crate::failure::{Ending, Failure};
 
-use files::Found;
+use files::{Found, Source};
 use sending::Sender;
 pub(super) use tally::Tally;
 
@@ -54,7 +54,7 @@ async fn import(
         sender.tally.refuse(broken);
     }
     for file in &found.files {
-        read_file(&mut sender, file, bar).await?;
+        read_source(&mut sender, file, bar).await?;
         sender.tally.files += 1;
         bar.suspend(|| sender.tally.say_new(console))?;
     }
@@ -63,9 +63,8 @@ async fn import(
     Ok(sender.tally)
 }
 
-async fn read_file(sender: &mut Sender<'_>, file: &Path, bar: &ProgressBar) -> Result<(), Failure> {
-    for piece in files::read(file) {
-        let (bytes, read) = piece?;
+async fn read_source(sender: &mut Sender<'_>, source: &Source, bar: &ProgressBar) -> Result<(), Failure> {
+    for (bytes, read) in files::read(source) {
         match read {
             Ok(item) => sender.push(item).await?,
             Err(broken) => sender.tally.refuse(broken),
@@ -78,7 +77,8 @@ async fn read_file(sender: &mut Sender<'_>, file: &Path, bar: &ProgressBar) -> R
 /// Imports documents that are in memory, such as the samples of the demo.
 pub(super) async fn import_texts(client: &Client, texts: &[(&str, &str)]) -> Result<Tally, Failure> {
     let mut sender = Sender::new(client);
-    for (name, text) in texts {
+    let documents = texts.iter().filter(|(name, _)| !files::is_introduction(Path::new(name)));
+    for (name, text) in documents {
         sender.tally.files += 1;
         for read in files::read_text(name, text) {
             match read {

@@ -1,1 +1,0 @@
-SELECT newest FROM entries WHERE tenant = ?1 AND entry_id = ?2

@@ -1,0 +1,4 @@
+INSERT INTO occurrences (
+    tenant, fingerprint, starts_at, incident_id, ends_at, seen_at, starts, labels, annotations, generator_url
+)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

@@ -1,0 +1,5 @@
+SELECT incident_id, fingerprint, starts_at, ends_at, seen_at, labels, annotations, generator_url, starts
+FROM occurrences
+WHERE tenant = ?1 AND fingerprint = ?2 AND starts_at <= ?3
+ORDER BY starts_at DESC
+LIMIT 1

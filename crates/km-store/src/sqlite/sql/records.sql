@@ -1,5 +1,0 @@
-SELECT position, tenant, write_id, state, entry_id, revision, outcome, occurred_at, stored_at, content_hash, payload
-FROM ledger
-WHERE position > ?1
-ORDER BY position
-LIMIT ?2
