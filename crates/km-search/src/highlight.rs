@@ -1,10 +1,12 @@
 //! Snippets: where a query stands in a text, as it was written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::{Analyzer, Matching, Query, Term};
 
+/// How much of a text is looked at, in bytes: what matches further behind is not shown.
+pub const HIGHLIGHT_BYTES_MAX: usize = 65_536;
 /// Most places that are considered in one text.
 const MARKS_MAX: usize = 512;
 /// Shortest limit of a snippet: below it a single character might not fit.
@@ -53,10 +55,11 @@ impl Snippet {
 
 /// The pieces of `text` that say most about `query`, best first, none of them overlapping.
 ///
-/// Empty when nothing matches. Works on any text; ranges are bytes of `text` on character boundaries.
+/// Empty when nothing matches within its first [`HIGHLIGHT_BYTES_MAX`]. Works on any text; ranges are bytes of
+/// `text` on character boundaries.
 pub fn highlight(text: &str, query: &Query, limits: SnippetLimits) -> Vec<Snippet> {
     let bytes_max = limits.bytes_max.max(SNIPPET_BYTES_MIN);
-    let mut marks = marks(text, query);
+    let mut marks = marks(&text[..text.floor_char_boundary(HIGHLIGHT_BYTES_MAX)], query);
     let mut snippets: Vec<Snippet> = Vec::new();
     while snippets.len() < limits.snippets_max
         && let Some(window) = best_window(&marks, bytes_max)
@@ -117,14 +120,34 @@ impl<'q> Wanted<'q> {
 
 /// The marks that fit into one snippet and match most different terms; the earliest such.
 fn best_window(marks: &[Mark], bytes_max: usize) -> Option<Range<usize>> {
-    let starts = marks.iter().enumerate();
-    let windows = starts.map(|(first, mark)| {
-        let inside = marks[first..].iter().take_while(|next| next.range.end <= mark.range.start + bytes_max);
-        let terms: HashSet<usize> = inside.clone().map(|mark| mark.term).collect();
-        let end = inside.map(|mark| mark.range.end).max().unwrap_or(mark.range.end);
-        (terms.len(), mark.range.start..end)
-    });
-    windows.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, window)| window)
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    let (mut end, mut best) = (0, None);
+    for (first, mark) in marks.iter().enumerate() {
+        end = end.max(first);
+        while let Some(next) = marks.get(end).filter(|next| next.range.end <= mark.range.start + bytes_max) {
+            *counts.entry(next.term).or_default() += 1;
+            end += 1;
+        }
+        if best.as_ref().is_none_or(|(terms, _)| counts.len() > *terms) {
+            best = Some((counts.len(), first..end));
+        }
+        if first < end {
+            leave(&mut counts, mark.term);
+        }
+    }
+    let (_, window) = best?;
+    let ends = marks[window.clone()].iter().map(|mark| mark.range.end);
+    let first = &marks[window.start].range;
+    Some(first.start..ends.max().unwrap_or(first.end))
+}
+
+fn leave(counts: &mut HashMap<usize, usize>, term: usize) {
+    if let Some(count) = counts.get_mut(&term) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&term);
+        }
+    }
 }
 
 /// Shows what stands around a window, as far as the limit and the snippets that are shown already allow.

@@ -23,7 +23,7 @@ mod tables;
 mod words;
 
 pub use analyzer::{ANALYSIS_VERSION, Analyzer, Term, TermKind, terms};
-pub use highlight::{Snippet, SnippetLimits, highlight};
+pub use highlight::{HIGHLIGHT_BYTES_MAX, Snippet, SnippetLimits, highlight};
 pub use names::{QUERY_NAMES_MAX, is_identifier, name};
 pub use query::{
     COUNTED_TERMS_MAX, LOOKUPS_MAX, Matching, POSTINGS_MAX, QUERY_BYTES_MAX, QUERY_TERMS_MAX, Query,

@@ -50,8 +50,9 @@ pub struct QueryTerm {
     pub weight: f32,
 }
 
-/// The words somebody looks for. A document that holds any of them is found; more of them, and rarer ones,
-/// rank it higher. There are no operators: every text is a query, also a pasted alert.
+/// The words somebody looks for. A document that holds any of them is found, as far as they count; more of them,
+/// and rarer ones, rank it higher, and a name of the query that it is called by beats any words. There are no
+/// operators: every text is a query, also a pasted alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     terms: Vec<QueryTerm>,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
+use std::collections::HashSet;
+
 use super::*;
 
 fn marked(text: &str, query: &str, limits: SnippetLimits) -> Vec<Vec<String>> {
@@ -52,4 +54,44 @@ fn snippets_do_not_begin_or_end_within_a_word() {
     let found = highlight(&text, &Query::parse("disk").unwrap(), limits);
     let words: HashSet<&str> = found[0].text.split_whitespace().collect();
     assert_eq!(words, HashSet::from(["abcdefghij", "disk", "klmnopqrst"]));
+}
+
+#[test]
+fn what_stands_too_far_behind_is_not_shown() {
+    let at = |bytes: usize| format!("{}disk", "x ".repeat(bytes / 2));
+    let shown = |text: &str| !marked(text, "disk", SnippetLimits::default()).is_empty();
+    assert!(shown(&at(HIGHLIGHT_BYTES_MAX - 4)));
+    assert!(!shown(&at(HIGHLIGHT_BYTES_MAX)));
+}
+
+/// What the sliding window must find: every window is looked at.
+fn best_of_all(marks: &[Mark], bytes_max: usize) -> Option<Range<usize>> {
+    let mut best: Option<(usize, Range<usize>)> = None;
+    for (first, mark) in marks.iter().enumerate() {
+        let fits = |next: &&Mark| next.range.end <= mark.range.start + bytes_max;
+        let inside: Vec<_> = marks[first..].iter().take_while(fits).collect();
+        let terms = inside.iter().map(|mark| mark.term).collect::<HashSet<_>>().len();
+        let end = inside.iter().map(|mark| mark.range.end).max().unwrap_or(mark.range.end);
+        if best.as_ref().is_none_or(|(most, _)| terms > *most) {
+            best = Some((terms, mark.range.start..end));
+        }
+    }
+    best.map(|(_, window)| window)
+}
+
+#[test]
+fn the_best_window_is_the_best_of_all() {
+    let mut state = 1_u64;
+    let mut below = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % end
+    };
+    for _ in 0..500 {
+        let mark = |start: usize, bytes: usize, term: usize| Mark { range: start..start + bytes, term };
+        let mut marks: Vec<Mark> =
+            (0..below(30)).map(|_| mark(below(200), 1 + below(40), below(5))).collect();
+        marks.sort_by_key(|mark| (mark.range.start, mark.range.end));
+        let bytes_max = 16 + below(60);
+        assert_eq!(best_window(&marks, bytes_max), best_of_all(&marks, bytes_max));
+    }
 }
