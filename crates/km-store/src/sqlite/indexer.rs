@@ -85,6 +85,14 @@ impl Indexer {
     }
 }
 
+/// Nobody waits for a thread that is dropped; it ends by itself, and lets go of the directory then.
+impl Drop for Indexer {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        self.file.hang_up();
+    }
+}
+
 struct Feed {
     /// None while it cannot be opened.
     index: Option<SearchIndex>,
@@ -268,3 +276,6 @@ pub(super) fn document<'a>(
         content: write.content.as_deref().unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ pub(super) fn document_of<'a>(
     let (id, occurred_at) = (*entry.entry_id.as_bytes(), head.occurred_at.as_micros());
     document(head.position, tenant.as_str(), id, occurred_at, &head.write, no_labels)
 }
+
+#[cfg(test)]
+mod tests;
