@@ -12,6 +12,7 @@ use std::time::Duration;
 use km_contract::Arrival;
 use km_contract::conformance::{Hands, Rig, resolve, tenant, write_id};
 use km_contract::port::{Disposition, Filter, SearchRequest, Store, StoreError};
+use km_model::EntryId;
 use km_store::OpenOptions;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -236,6 +237,52 @@ async fn reading_goes_on_while_the_index_is_built_anew_on_request() {
         reads_on_until_whole(&rig.store, ENTRIES).await;
     }
     becomes_sound(data.path(), ENTRIES).await;
+    close(rig).await;
+}
+
+/// The rest of a ranking; while the index is behind, the same page is asked for again.
+async fn rest(store: &Store, mut after: Option<String>) -> Vec<EntryId> {
+    let mut all = Vec::new();
+    for _ in 0..LOOKS_MAX {
+        let filter = Filter::all(tenant());
+        let request =
+            SearchRequest { text: "evicted node3y".into(), filter, after: after.clone(), limit: 50 };
+        match store.library.search(&request).await {
+            Ok(page) => {
+                all.extend(page.hits.iter().map(|hit| hit.entry.entry_id));
+                after = page.next;
+            }
+            Err(error) => {
+                assert_eq!(passing(&error), None);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        if after.is_none() {
+            return all;
+        }
+    }
+    panic!("the ranking does not end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_go_on_as_they_began_after_the_index_was_built_anew() {
+    let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let rig = filled(data.path()).await;
+    write(&rig, ENTRIES..2 * ENTRIES + ENTRIES / 2).await;
+    indexed(&rig).await;
+    let request = SearchRequest {
+        text: "evicted node3y".into(),
+        filter: Filter::all(tenant()),
+        after: None,
+        limit: 10,
+    };
+    let cursor = rig.store.library.search(&request).await.unwrap().next;
+    let expected = rest(&rig.store, cursor.clone()).await;
+    assert_eq!(expected.len(), 2 * ENTRIES + ENTRIES / 2 - 10);
+    for _ in 0..3 {
+        rig.store.upkeep.reindex().await.unwrap();
+        assert_eq!(rest(&rig.store, cursor.clone()).await, expected);
+    }
     close(rig).await;
 }
 

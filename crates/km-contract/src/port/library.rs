@@ -29,7 +29,8 @@ pub trait Library: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Revision>, StoreError>;
 
-    /// Entries that pass `filter`, the one whose head was applied last first.
+    /// Entries that pass `filter`, the one whose head was applied last first: all of them, page by page. A page
+    /// may hold fewer than `limit`; only the absence of `next` ends a list.
     ///
     /// # Errors
     /// As [`Library::entry`].
@@ -40,10 +41,16 @@ pub trait Library: Send + Sync {
         limit: usize,
     ) -> Result<Page<Entry>, StoreError>;
 
-    /// Entries that match a text, best first.
+    /// Entries that match a text, best first. A page may hold fewer than `limit`; only the absence of `next` ends
+    /// a ranking.
+    ///
+    /// The pages of a ranking are of one moment, that of the first: what is written later is not in them, and an
+    /// entry that is revised leaves them. No other is lost, and none comes twice. What a tenant finds, and how
+    /// well it fits, depends on its own entries alone.
     ///
     /// # Errors
-    /// As [`Library::entry`].
+    /// As [`Library::entry`]; `Refused` with [`BAD_CURSOR`](super::BAD_CURSOR) for a cursor that is damaged, or
+    /// was given for another text, filter or version of km.
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, StoreError>;
 
     /// Everything that is tied to an incident; `None` when nothing names it.
@@ -161,7 +168,7 @@ pub struct SearchRequest {
     pub text: String,
     /// Where to look.
     pub filter: Filter,
-    /// The `next` of the page before.
+    /// The `next` of the page before: plain text of a bounded length that needs no escaping in a URL.
     pub after: Option<String>,
     /// At most so many hits.
     pub limit: usize,

@@ -49,7 +49,7 @@ pub(crate) struct Said {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Entries {
     pub(crate) entries: Vec<Entry>,
-    /// Pass it as `cursor` to go on; absent at the end.
+    /// Pass it as `cursor` to go on; absent at the end. A page may hold fewer than were asked for, and not be the end.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Revisions {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Hits {
     pub(crate) hits: Vec<Hit>,
-    /// Pass it as `cursor` to go on; absent at the end.
+    /// Pass it as `cursor` to go on; absent at the end. A page may hold fewer than were asked for, and not be the end.
     pub(crate) next_cursor: Option<String>,
     pub(crate) searched: Searched,
 }

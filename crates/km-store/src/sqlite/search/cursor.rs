@@ -37,8 +37,7 @@ impl View {
 
     /// Whether a look that misses `missed` still sees all that this view holds.
     pub fn allows_missing(&self, missed: Option<(i64, i64)>) -> bool {
-        let Some((first, last)) = missed else { return true };
-        last < first || self.missed.is_some_and(|(from, to)| from <= first && last <= to)
+        missed.is_none_or(|(first, last)| self.missed.is_some_and(|(from, to)| from <= first && last <= to))
     }
 }
 
@@ -173,5 +172,44 @@ fn add_filter(sum: &mut Fingerprint, filter: &Filter) {
     for (label, value) in labels {
         sum.add(label.as_bytes());
         sum.add(value.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_cursor_keeps_its_limit_and_reads_back() {
+        let words: String = (0..1_024).map(|n| format!("w{n} ")).collect();
+        let query = Query::like(&words);
+        let last = query.terms().len() - COUNTED_TERMS_MAX..query.terms().len();
+        let cursor = Cursor {
+            view: View { through: i64::MAX, missed: Some((i64::MAX - 1, i64::MAX)) },
+            statistics: Statistics {
+                documents: u64::MAX,
+                length_total: u64::MAX,
+                terms: last.map(|term| Counted { term, holders: (1 << 35) - 1 }).collect(),
+            },
+            last: Place { score: -f32::MAX, position: i64::MAX },
+        };
+        let filter = Filter::default();
+        let text = cursor.write(&query, &filter);
+        assert!(text.len() <= CURSOR_CHARS_MAX, "{} characters", text.len());
+        assert_eq!(Cursor::read(&text, &query, &filter), Some(cursor));
+    }
+
+    #[test]
+    fn a_view_holds_what_was_read_and_allows_no_more_to_be_missed() {
+        let view = View { through: 100, missed: Some((10, 20)) };
+        for (position, held) in [(9, true), (10, false), (20, false), (21, true), (100, true), (101, false)] {
+            assert_eq!(view.holds(position), held, "{position}");
+        }
+        for (missed, allowed) in
+            [(None, true), (Some((12, 20)), true), (Some((12, 21)), false), (Some((9, 12)), false)]
+        {
+            assert_eq!(view.allows_missing(missed), allowed, "{missed:?}");
+        }
+        assert!(!View { missed: None, ..view }.allows_missing(Some((12, 12))));
     }
 }

@@ -25,6 +25,14 @@ pub struct Work {
     pub postings: u64,
 }
 
+impl Work {
+    /// Whether a later page may cost so much: the index may have grown since the first one, but what a cursor that
+    /// was made up asks for is bounded too.
+    fn may_go_on(self) -> bool {
+        self.lookups <= 2 * LOOKUPS_MAX && self.postings <= 2 * POSTINGS_MAX
+    }
+}
+
 /// A term that counts.
 struct Term<'q> {
     query: &'q QueryTerm,
@@ -71,12 +79,10 @@ impl<'q> Scorer<'q> {
         let mut lookup = Lookup::of(connection, segments, query);
         let terms: Vec<usize> = statistics.terms.iter().map(|counted| counted.term).collect();
         let looked_up = lookup.all(&terms)?;
-        let postings: u64 = looked_up.iter().map(LookedUp::holders).sum();
-        // The index may have grown since; a cursor that was made up costs its limit and no more.
-        if lookup.cost() > 2 * LOOKUPS_MAX || postings > 2 * POSTINGS_MAX {
-            return Ok(None);
-        }
-        Self::of(query, lookup, looked_up, statistics).map(Some)
+        let postings = looked_up.iter().map(LookedUp::holders).sum();
+        let work = Work { lookups: lookup.cost(), postings };
+        let scorer = work.may_go_on().then(|| Self::of(query, lookup, looked_up, statistics));
+        scorer.transpose()
     }
 
     fn of(
@@ -290,4 +296,17 @@ fn told(mut reasons: Vec<Why>) -> Vec<Why> {
     reasons.sort_by(|left, right| right.score.total_cmp(&left.score));
     reasons.truncate(REASONS_MAX);
     reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_page_costs_twice_as_much_as_a_first_one_at_most() {
+        let most = Work { lookups: 2 * LOOKUPS_MAX, postings: 2 * POSTINGS_MAX };
+        assert!(most.may_go_on());
+        assert!(!Work { lookups: most.lookups + 1, ..most }.may_go_on());
+        assert!(!Work { postings: most.postings + 1, ..most }.may_go_on());
+    }
 }

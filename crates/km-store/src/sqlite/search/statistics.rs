@@ -79,3 +79,35 @@ fn most_telling(query: &Query, documents: u64, mut counted: Vec<Counted>) -> Vec
     counted.sort_unstable_by_key(|counted| counted.term);
     counted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(holders: impl IntoIterator<Item = u64>) -> Vec<Counted> {
+        holders.into_iter().enumerate().map(|(term, holders)| Counted { term, holders }).collect()
+    }
+
+    fn query(terms: usize) -> Query {
+        Query::like(&(0..terms).map(|n| format!("w{n} ")).collect::<String>())
+    }
+
+    #[test]
+    fn the_rarest_terms_count_and_so_many_at_most() {
+        let holders = (0..200).map(|n| 1 + n * 37 % 200);
+        let told = most_telling(&query(200), 1_000, counted(holders));
+        assert_eq!(told.len(), COUNTED_TERMS_MAX);
+        assert!(told.iter().all(|counted| counted.holders <= COUNTED_TERMS_MAX as u64));
+        assert!(told.is_sorted_by_key(|counted| counted.term));
+    }
+
+    #[test]
+    fn postings_are_bounded_but_for_the_first_term() {
+        let documents = 20 * POSTINGS_MAX;
+        let third = POSTINGS_MAX / 3;
+        let told = most_telling(&query(5), documents, counted([third + 9, 7, third, 0, third + 1]));
+        assert_eq!(told.iter().map(|counted| counted.term).collect::<Vec<_>>(), [1, 2, 4]);
+        let told = most_telling(&query(2), documents, counted([3 * POSTINGS_MAX, 2 * POSTINGS_MAX]));
+        assert_eq!(told, [Counted { term: 1, holders: 2 * POSTINGS_MAX }]);
+    }
+}

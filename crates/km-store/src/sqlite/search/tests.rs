@@ -603,4 +603,135 @@ proptest! {
         }
         prop_assert_eq!(bed.listed(&ours()).into_iter().collect::<BTreeSet<_>>(), newest.keys().copied().collect());
     }
+
+    /// Whatever is written, indexed and merged between the pages, they are the ranking of the first page's moment
+    /// without what was revised before its turn.
+    #[test]
+    fn pages_fit_together_whatever_happens_between_them(
+        first in prop::collection::vec(any_head(), 1..60),
+        later in prop::collection::vec((any_head(), 0_usize..6), 0..60),
+        indexed in 0.0_f64..=1.0,
+        limit in 1_usize..6,
+        query in prop::sample::select(vec!["disk", "磁盘 pod", "磁", "crash node disk 空間"]),
+    ) {
+        let mut world = World::default();
+        first.into_iter().for_each(|head| world.write(head));
+        world.index((world.written.len() as f64 * indexed) as usize);
+        let expected = entries(&world.page(query, &world.start(), 50).0);
+        let (mut start, mut found, mut revised) = (world.start(), Vec::new(), BTreeSet::new());
+        let mut later = later.into_iter();
+        loop {
+            let (hits, next) = world.page(query, &start, limit);
+            found.extend(entries(&hits));
+            let Some(next) = next else { break };
+            start = Start::After(next);
+            for (head, index) in later.by_ref().take(5) {
+                let ours = Some(head.entry).filter(|_| head.tenant == "default");
+                revised.extend(ours.filter(|entry| !found.contains(entry)));
+                world.write(head);
+                world.index(index);
+            }
+        }
+        let kept = |entries: &[u8]| entries.iter().filter(|entry| !revised.contains(entry)).copied().collect::<Vec<_>>();
+        prop_assert_eq!(kept(&found), kept(&expected));
+        prop_assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len());
+    }
+}
+
+/// A ledger of heads and the index that follows it.
+#[derive(Default)]
+struct World {
+    bed: Option<Bed>,
+    written: Vec<Head>,
+    indexed: usize,
+    heads: Heads,
+}
+
+impl World {
+    fn write(&mut self, head: Head) {
+        let position = i64::try_from(self.written.len()).unwrap() + 1;
+        self.heads.insert((head.tenant, head.entry), position);
+        self.written.push(Head { position, ..head });
+    }
+
+    fn is_head(&self, head: &Head) -> bool {
+        self.heads[&(head.tenant, head.entry)] == head.position
+    }
+
+    /// Indexes so many rows more, as far as they are heads still.
+    fn index(&mut self, rows: usize) {
+        let end = (self.indexed + rows).min(self.written.len());
+        let batch = &self.written[self.indexed..end];
+        let heads: Vec<_> = batch.iter().filter(|head| self.is_head(head)).map(Head::document).collect();
+        let bed = self.bed.get_or_insert_with(Bed::new);
+        if let Some(last) = batch.last() {
+            bed.index.index(&heads, last.position).unwrap();
+        }
+        self.indexed = end;
+    }
+
+    fn start(&self) -> Start {
+        let through = i64::try_from(self.written.len()).unwrap();
+        Start::First(View { through, missed: None })
+    }
+
+    fn page(&self, query: &str, start: &Start, limit: usize) -> (Vec<Hit>, Option<Cursor>) {
+        let through = start.view().through;
+        let in_tail =
+            |head: &&Head| head.tenant == "default" && head.position <= through && self.is_head(head);
+        let tail: Vec<Head> = self.written[self.indexed..].iter().filter(in_tail).cloned().collect();
+        let bed = self.bed.as_ref().unwrap();
+        bed.page(query, &ours(), (&tail, &self.heads), start, limit)
+    }
+}
+
+/// Texts of so many different characters.
+fn motley(documents: u8) -> Vec<Head> {
+    let mut state = 7_u32;
+    let mut character = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0x4e00 + (state >> 16) % 1_500).unwrap()
+    };
+    let texts = (0..documents).map(|_| (0..1_500).map(|_| character()).collect::<String>());
+    texts.zip(0..).map(|(text, at)| head(i64::from(at) + 1, at, "", &text)).collect()
+}
+
+#[test]
+fn a_query_costs_so_much_and_no_more() {
+    let heads = motley(140);
+    let mut bed = Bed::new();
+    heads.chunks(20).for_each(|batch| bed.feed(batch));
+    let segments = u64::try_from(stored_segments(&bed.path)).unwrap();
+    assert!(segments > 5);
+    let cost = |text: &str| {
+        let query = Query::parse(text).unwrap();
+        let snapshot = bed.reader.snapshot("default").unwrap();
+        let ranking = snapshot.rank(&query, &ours(), &[], &Start::First(ALL), 10).unwrap().unwrap();
+        (ranking.work(), ranking.found.len())
+    };
+    let characters: String =
+        (0x4e00..0x4e00 + 1_024).flat_map(|c| [char::from_u32(c).unwrap(), ' ']).collect();
+    let (work, found) = cost(&characters);
+    // A prefix that was begun is read to its end.
+    let begun = segments * 64;
+    assert!(work.lookups > km_search::LOOKUPS_MAX / 2, "{work:?}: the test asks for too little");
+    assert!(work.lookups <= km_search::LOOKUPS_MAX + begun, "{work:?}");
+    assert!(found > 10, "what was looked up is found");
+    let words: String = (0..1_024).map(|n| format!("w{n} ")).collect();
+    assert!(cost(&words).0.lookups <= km_search::LOOKUPS_MAX, "{:?}", cost(&words).0);
+}
+
+#[test]
+fn a_lone_character_finds_all_that_hold_it_however_many_terms_begin_with_it() {
+    let heads = motley(140);
+    let mut bed = Bed::new();
+    heads.chunks(20).for_each(|batch| bed.feed(batch));
+    for character in ["一", "伀", "儀"] {
+        let folded = Query::parse(character).unwrap().terms()[0].text.clone();
+        let holds =
+            |head: &&Head| km_search::terms(&head.content).iter().any(|term| term.text.starts_with(&*folded));
+        let expected: BTreeSet<u8> = heads.iter().filter(holds).map(|head| head.entry).collect();
+        let hits = bed.page(character, &ours(), (&[], &bed.heads), &Start::First(ALL), 200).0;
+        assert_eq!(entries(&hits).into_iter().collect::<BTreeSet<_>>(), expected);
+    }
 }
