@@ -22,7 +22,7 @@ pub fn zoo() -> Vec<Secret> {
     vec![
         secret("bearer", "Authorization: Bearer {}", &["mF9B5f41", "JqMzooBearer77"]),
         secret("basic", "Authorization: Basic {}", &["dXNlcjpo", "dW50ZXIyem9vYmFzaWM3"]),
-        secret("basic", "curl -u admin:{} https://example.org", &["pa55zoo", "Curl9x!"]),
+        secret("credential", "curl -u admin:{} https://example.org", &["pa55zoo", "Curl9x!"]),
         secret("aws", "the key id {} was used", &["AKI", "AZOOIDNN7EXAMPL3Q"]),
         secret("aws", "aws_secret_access_key = {}", &["wJalrXUtnFEMIzoo", "K7MDENGbPxRfiCYEXAMPLEKE"]),
         secret("gcp", "{} is the maps key", &["AI", "zaSyZoo1234567890abcdefghijklmnopqrs", "t"]),
