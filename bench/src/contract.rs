@@ -33,7 +33,7 @@ pub(crate) fn section(options: &Options, report: &mut Report) {
         let mut pairs = Pairs::watched();
         for _ in 0..options.rounds {
             let round = round(options, callers);
-            pairs.push(&round, &bare::round(options, round.batch()));
+            pairs.push(&round, &bare::round(options, round.batch(callers)));
         }
         let ratio = report.row(&format!("in process, {callers} callers"), bare::name(callers), &pairs);
         hold(report, callers, ratio);

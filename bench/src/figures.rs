@@ -32,10 +32,11 @@ impl Round {
         Self { calls: latencies.len(), took, latencies, ..Self::default() }
     }
 
-    /// The mean batch as a number of rows.
-    pub(crate) fn batch(&self) -> usize {
+    /// The mean batch as a number of rows; where it is not known, that of the largest batch so many callers can
+    /// fill, which favours what is compared with.
+    pub(crate) fn batch(&self, callers: usize) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most some hundreds")]
-        let batch = self.mean_batch.unwrap_or(1.0).round() as usize;
+        let batch = self.mean_batch.map_or(callers, |batch| batch.round() as usize);
         batch.max(1)
     }
 }

@@ -28,8 +28,7 @@ pub(crate) fn section(options: &Options, km: &Path, report: &mut Report) {
         let mut pairs = Pairs::watched();
         for _ in 0..options.rounds {
             let round = round(options, km, callers);
-            let batch = if callers == 1 { 1 } else { round.batch() };
-            pairs.push(&round, &bare::round(options, batch));
+            pairs.push(&round, &bare::round(options, round.batch(callers)));
         }
         report.row(&format!("http, {callers} callers"), bare::name(callers), &pairs);
         peak = peak.max(pairs.km().resident_mib.unwrap_or_default());

@@ -239,7 +239,8 @@ fn fit_metadata(metadata: &mut Metadata) {
     let note = Value::from(NOTE.1);
     let mut left = METADATA_BYTES_MAX - size(NOTE.0, &note);
     metadata.0.retain(|name, value| {
-        let fits = left.checked_sub(size(name, value));
+        // Alone it has braces around it; among others it has a comma.
+        let fits = left.checked_sub(size(name, value) - 1);
         left = fits.unwrap_or(left);
         fits.is_some()
     });
