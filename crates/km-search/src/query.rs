@@ -20,7 +20,7 @@ pub const QUERY_TERMS_MAX: usize = 1_024;
 /// Most pieces of its dictionaries that a store reads to look the terms of one query up. Terms that are matched
 /// exactly come first, for they cost one piece in each part of an index; then prefixes, each whole, in the order
 /// they were written, until so many are read. What is left is not looked for.
-pub const LOOKUPS_MAX: u64 = 8_192;
+pub const LOOKUPS_MAX: u64 = 4_096;
 /// Most terms of a query that count in a ranking: those that say most, of all that the store holds.
 pub const COUNTED_TERMS_MAX: usize = 64;
 /// Most postings that a store reads to rank the documents for one query: the terms that say most come first, and

@@ -22,7 +22,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Every field, in the order of [`Frequencies`].
+    /// Every field, in the order in which frequencies are kept.
     pub const ALL: [Self; FIELDS] = [Self::Title, Self::Content, Self::Names];
 
     /// The name in answers.
