@@ -35,6 +35,7 @@ async fn filled(data: &Path) -> Rig {
     let rig = Rig::new(open(data).await, Hands::at_seconds(1_000_000));
     write(&rig, 0..ENTRIES).await;
     indexed(&rig).await;
+    found(&rig.store, "pod0x").await.expect("every reader has the index open");
     rig
 }
 
@@ -237,6 +238,20 @@ async fn reading_goes_on_while_the_index_is_built_anew_on_request() {
         reads_on_until_whole(&rig.store, ENTRIES).await;
     }
     becomes_sound(data.path(), ENTRIES).await;
+    // More than can be read beside the index: who still reads the old file no longer finds everything.
+    write(&rig, ENTRIES..3 * ENTRIES).await;
+    reads_on_until_whole(&rig.store, 3 * ENTRIES).await;
+    close(rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_a_deleted_file_turn_to_the_new_one() {
+    let data = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let rig = filled(data.path()).await;
+    remove(data.path(), &["", "-wal", "-shm"]);
+    becomes_sound(data.path(), ENTRIES).await;
+    write(&rig, ENTRIES..3 * ENTRIES).await;
+    reads_on_until_whole(&rig.store, 3 * ENTRIES).await;
     close(rig).await;
 }
 
