@@ -1,9 +1,9 @@
 //! Measures what the search index finds and how fast it answers.
 //!
 //! ```text
-//! cargo run --release -p km-store --example eval -- quality ../shared/data/ops
-//! cargo run --release -p km-store --example eval -- named ../shared/data/ops
-//! cargo run --release -p km-store --example eval -- speed ../shared/data/ops 100000
+//! cargo xtask eval quality DIRECTORY
+//! cargo xtask eval named DIRECTORY
+//! cargo xtask eval speed DIRECTORY 100000
 //! ```
 //!
 //! A data set is a directory with `corpus*.jsonl` (id, title, text), `queries.jsonl` (id, text, track) and
