@@ -88,8 +88,15 @@ impl Writer {
         let (policy, _) = watch::channel(policy);
         let (stop, stopped) = watch::channel(false);
         let policy = Arc::new(policy);
-        let committer =
-            Committer::new(store, waiting, stopped, policy.subscribe(), limits, jitter, telemetry.clone());
+        let committer = Committer::new(
+            store,
+            (jobs.downgrade(), waiting),
+            stopped,
+            policy.subscribe(),
+            limits,
+            jitter,
+            telemetry.clone(),
+        );
         let writer = Self {
             admission,
             ledger: store.ledger.clone(),

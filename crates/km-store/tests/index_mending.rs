@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use km_contract::Arrival;
 use km_contract::conformance::{Hands, Rig, resolve, tenant, write_id};
-use km_contract::port::{Disposition, Filter, SearchRequest, Store, StoreError};
+use km_contract::port::{Disposition, Filter, OnApplied, SearchRequest, Store, StoreError};
 use km_model::EntryId;
 use km_store::OpenOptions;
 use rusqlite::Connection;
@@ -47,7 +47,7 @@ async fn write(rig: &Rig, numbers: std::ops::Range<usize>) {
         Arc::new(rig.writer.admission().admit(&tenant(), Some(id), write, Arrival::Call).unwrap())
     };
     let batch: Vec<_> = numbers.map(admit).collect();
-    rig.store.ledger.commit(&batch).await.unwrap();
+    rig.store.ledger.commit(&batch, OnApplied::default()).await.unwrap();
 }
 
 async fn indexed(rig: &Rig) {

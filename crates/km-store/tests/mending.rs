@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use km_contract::conformance::{Hands, Rig, approval, playbook, tenant, write_id};
-use km_contract::port::{LinkReport, Store};
+use km_contract::port::{LinkReport, OnApplied, Store};
 use km_contract::{Admitted, Arrival};
 use km_model::{ApprovalStatus, Verdict};
 use km_store::OpenOptions;
@@ -52,7 +52,7 @@ async fn write_many(rig: &Rig) {
         Arc::new(rig.writer.admission().admit(&tenant(), id, write, Arrival::Call).unwrap())
     };
     let batch: Vec<_> = (0..MANY).map(admit).collect();
-    rig.store.ledger.commit(&batch).await.unwrap();
+    rig.store.ledger.commit(&batch, OnApplied::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

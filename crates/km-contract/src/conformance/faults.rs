@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::writing::{Begun, futures_poll_once};
 use super::{Hands, Rig, resolve, tenant, write_id};
-use crate::port::{Committed, Ledger, Record, Store, StoreError, StoreErrorKind};
+use crate::port::{Committed, Ledger, OnApplied, Record, Store, StoreError, StoreErrorKind};
 use crate::telemetry::Telemetry;
 use crate::{
     Admission, Admitted, AdmittedAlert, Arrival, Health, Jitter, QueueLimits, WriteError, WritePolicy, Writer,
@@ -54,7 +54,11 @@ impl Faulty {
 
 #[async_trait]
 impl Ledger for Faulty {
-    async fn commit(&self, batch: &[Arc<Admitted>]) -> Result<Vec<Committed>, StoreError> {
+    async fn commit(
+        &self,
+        batch: &[Arc<Admitted>],
+        applied: OnApplied,
+    ) -> Result<Vec<Committed>, StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         drop(self.gate.acquire().await.unwrap());
         let fault = self.faults.lock().unwrap().pop_front();
@@ -64,7 +68,7 @@ impl Ledger for Faulty {
         if batch.iter().any(|admitted| admitted.write_id().as_str() == self.poison) {
             return Err(StoreError::bare(StoreErrorKind::Refused, "POISON"));
         }
-        let answers = self.real.commit(batch).await?;
+        let answers = self.real.commit(batch, applied).await?;
         match fault {
             Some(Fault::After(kind)) => Err(StoreError::bare(kind, "INJECTED")),
             Some(Fault::Before(_)) | None => Ok(answers),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use km_model::{EntryId, TenantId, Timestamp, Write};
 
 use super::{Hands, Rig, resolve, tenant, write_id};
-use crate::port::{BAD_CURSOR, Entry, Filter, Library, SearchPage, SearchRequest, Store, StoreErrorKind};
+use crate::port::{
+    BAD_CURSOR, Entry, Filter, Library, OnApplied, SearchPage, SearchRequest, Store, StoreErrorKind,
+};
 use crate::{Arrival, Jitter};
 
 fn request(text: &str, after: Option<String>, limit: usize) -> SearchRequest {
@@ -48,7 +50,7 @@ async fn fill(
     };
     for first in numbers.clone().step_by(1_000) {
         let batch: Vec<_> = (first..numbers.end.min(first + 1_000)).map(admit).collect();
-        rig.store.ledger.commit(&batch).await.unwrap();
+        rig.store.ledger.commit(&batch, OnApplied::default()).await.unwrap();
     }
 }
 

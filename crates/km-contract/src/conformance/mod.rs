@@ -14,6 +14,7 @@ pub mod commuting;
 pub mod deciding;
 pub mod faults;
 pub mod finding;
+pub mod flushing;
 pub mod linking;
 pub mod proving;
 pub mod reading;
@@ -92,6 +93,10 @@ macro_rules! conformance_suite {
             a_neighbours_deadline_does_not_end_the_tries_of_others,
             a_fatal_failure_anywhere_ends_the_service,
             a_committer_that_is_gone_is_noticed,
+        );
+        $crate::conformance_suite!(@cases $open, flushing:
+            the_next_batch_is_handed_over_while_one_is_flushed,
+            a_flush_that_fails_beside_the_next_batch_costs_neither,
         );
         $crate::conformance_suite!(@cases $open, deciding:
             a_parked_letter_is_kept_whole,

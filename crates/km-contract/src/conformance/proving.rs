@@ -12,7 +12,7 @@ use km_model::{
 use super::{Hands, Rig, approval, resolve, tenant, write_id};
 use crate::port::{
     AlertRow, ApprovalRow, Audit, EntryRow, LedgerRow, LetterEventRow, LetterFormat, LetterRow, LinkRow,
-    Seal, Snapshot, Store, StoreError,
+    OnApplied, Seal, Snapshot, Store, StoreError,
 };
 use crate::verify::{SealShown, verify, verify_with_seal};
 use crate::{Admitted, Arrival, Clock};
@@ -89,7 +89,7 @@ pub async fn one_call_seals_everything_there_is(store: Store, clock: Arc<Hands>)
     };
     for batch in 0..6 {
         let batch: Vec<_> = (batch * 2_000..(batch + 1) * 2_000).map(admit).collect();
-        rig.store.ledger.commit(&batch).await.unwrap();
+        rig.store.ledger.commit(&batch, OnApplied::default()).await.unwrap();
     }
     let newest = seal(&rig).await.unwrap();
     assert_eq!(newest.through, rig.store.upkeep.measures().await.unwrap().newest_position);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use km_model::{Outcome, TenantId};
 
 use super::{Hands, Rig, resolve, tenant, write_id};
-use crate::port::{RecordState, Store};
+use crate::port::{OnApplied, RecordState, Store};
 use crate::{Arrival, QueueLimits, WriteError, WritePolicy};
 
 pub async fn a_committed_write_is_found(store: Store, clock: Arc<Hands>) {
@@ -45,7 +45,8 @@ pub async fn two_writes_of_one_id_in_one_batch_come_one_after_the_other(store: S
         let id = Some(write_id("w-1"));
         Arc::new(rig.writer.admission().admit(&tenant(), id, write, Arrival::Call).unwrap())
     };
-    let answers = rig.store.ledger.commit(&[admit("a"), admit("a"), admit("b")]).await.unwrap();
+    let answers =
+        rig.store.ledger.commit(&[admit("a"), admit("a"), admit("b")], OnApplied::default()).await.unwrap();
     use crate::port::Committed::{Applied, Conflict, Replayed};
     let [Applied(first), Replayed(second), Conflict { .. }] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!(first, second);

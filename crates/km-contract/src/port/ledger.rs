@@ -20,7 +20,8 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`StoreErrorKind::Unknown`](super::StoreErrorKind::Unknown) when the transaction may have been
     /// committed; any other kind means that nothing was.
-    async fn commit(&self, batch: &[Arc<Admitted>]) -> Result<Vec<Committed>, StoreError>;
+    async fn commit(&self, batch: &[Arc<Admitted>], applied: OnApplied)
+    -> Result<Vec<Committed>, StoreError>;
 
     /// Folds notices of alerts into their occurrences as one transaction, and returns the occurrence that
     /// each belongs to, in order, as it stands after all of them. Notices of one fingerprint whose intervals
@@ -48,6 +49,26 @@ pub trait Ledger: Send + Sync {
 
     /// What an acknowledgement of this store is worth; measured when it was opened.
     fn durability(&self) -> Durability;
+}
+
+/// Told by a store when a whole batch is applied and only its flush remains: the next one may be handed over
+/// then, and has to wait for that flush in the store. A store that commits several batches at once, or cannot know,
+/// drops it.
+#[derive(Default)]
+pub struct OnApplied(Option<Box<dyn FnOnce() + Send>>);
+
+impl OnApplied {
+    /// What happens then. It must be quick, for the flush waits for it.
+    pub fn then(work: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(work)))
+    }
+
+    /// Tells it.
+    pub fn tell(self) {
+        if let Some(work) = self.0 {
+            work();
+        }
+    }
 }
 
 /// What the ledger says of one write of a batch.

@@ -21,7 +21,7 @@ pub use audit::{
 };
 pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};
-pub use ledger::{Committed, Ledger, Placement, Record, RecordState};
+pub use ledger::{Committed, Ledger, OnApplied, Placement, Record, RecordState};
 pub use letters::{
     Decision, Letter, LetterCount, LetterEvent, LetterFilter, LetterFormat, LetterSummary, Letters,
     NewLetter, Parked, Reason, Redrive, RedriveState, Undecidable,

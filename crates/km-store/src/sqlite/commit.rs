@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use km_contract::port::{Committed, Ledger, Placement, Record, RecordState, StoreError};
+use km_contract::port::{Committed, Ledger, OnApplied, Placement, Record, RecordState, StoreError};
 use km_contract::{Admitted, AdmittedAlert};
 use km_model::{Alert, Durability, LetterState, Outcome, TenantId, Timestamp, WriteId};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -14,14 +14,23 @@ use super::{SqliteStore, alerts, find, letters, links};
 
 #[async_trait]
 impl Ledger for SqliteStore {
-    async fn commit(&self, batch: &[Arc<Admitted>]) -> Result<Vec<Committed>, StoreError> {
+    async fn commit(
+        &self,
+        batch: &[Arc<Admitted>],
+        applied: OnApplied,
+    ) -> Result<Vec<Committed>, StoreError> {
         let batch = batch.to_vec();
         let clock = self.clock.clone();
         let committed = self
             .writer()?
             .transact(move |transaction| {
                 let now = clock.now();
-                batch.iter().map(|admitted| apply(transaction, admitted, now)).collect()
+                let answers = batch
+                    .iter()
+                    .map(|admitted| apply(transaction, admitted, now))
+                    .collect::<Result<_, _>>()?;
+                applied.tell();
+                Ok(answers)
             })
             .await;
         self.wake_indexer();

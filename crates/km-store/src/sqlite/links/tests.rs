@@ -17,11 +17,11 @@ fn store() -> (SqliteStore, tempfile::TempDir) {
 }
 
 async fn commit(store: &SqliteStore, id: &str, status: ApprovalStatus, seconds: i64) {
-    use km_contract::port::Ledger;
+    use km_contract::port::{Ledger, OnApplied};
     let write = approval("APP-1", "INC-1", Verdict::Manual, status, Some(seconds));
     let admission = Admission::new(Hands::at_seconds(1_000));
     let admitted = admission.admit(&tenant(), Some(write_id(id)), write, Arrival::Call).unwrap();
-    store.commit(&[Arc::new(admitted)]).await.unwrap();
+    store.commit(&[Arc::new(admitted)], OnApplied::default()).await.unwrap();
 }
 
 async fn change(store: &SqliteStore, sql: &'static str) {
