@@ -4,10 +4,10 @@
 //! Alertmanager does. Aliases share the node they name, and what a document would be with every alias written out
 //! is bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle};
 
 /// The most nodes that one file may have, with every alias written out.
 const NODES_MAX: usize = 500_000;
@@ -18,6 +18,9 @@ const DEPTH_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) mark: Mark,
+    /// Where it ends: of a flow collection, its closing bracket.
+    pub(crate) end: Mark,
+    pub(crate) style: Style,
     pub(crate) value: Value,
     /// Nodes in it, itself included, with aliases written out.
     size: usize,
@@ -40,6 +43,27 @@ pub(crate) enum Value {
     Mapping(Vec<(Arc<Node>, Arc<Node>)>),
 }
 
+/// How a node is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A plain scalar, a block collection.
+    Plain,
+    /// A quoted scalar.
+    Quoted,
+    /// A scalar after `|`, in which every line of text is a line of the file.
+    Literal,
+    /// A collection in brackets.
+    Flow,
+}
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub(crate) documents: Vec<Arc<Node>>,
+    /// Keys that stand twice in one mapping; the first one is taken.
+    pub(crate) twice: Vec<(Mark, String)>,
+}
+
 /// Why a text is not YAML that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
@@ -57,6 +81,16 @@ impl Node {
         match &self.value {
             Value::Scalar(text) => Some(text),
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) const fn what(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Scalar(_) => "a single value",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
         }
     }
 
@@ -78,20 +112,20 @@ impl Node {
 }
 
 /// The documents of a text.
-pub(crate) fn documents(text: &str) -> Result<Vec<Arc<Node>>, Unreadable> {
+pub(crate) fn parse(text: &str) -> Result<Parsed, Unreadable> {
     let mut reader = Reader::default();
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event.map_err(|error| Unreadable {
             mark: Mark { line: error.marker().line(), column: error.marker().col() + 1 },
             why: error.info(),
         })?;
-        reader.take(event, mark(&span))?;
+        reader.take(event, &span)?;
     }
-    Ok(reader.documents)
+    Ok(Parsed { documents: reader.documents, twice: reader.twice })
 }
 
-fn mark(span: &Span) -> Mark {
-    Mark { line: span.start.line(), column: span.start.col() + 1 }
+fn mark(marker: Marker) -> Mark {
+    Mark { line: marker.line(), column: marker.col() + 1 }
 }
 
 /// Builds nodes from events.
@@ -100,29 +134,44 @@ struct Reader {
     open: Vec<Open>,
     anchors: HashMap<usize, Arc<Node>>,
     documents: Vec<Arc<Node>>,
+    twice: Vec<(Mark, String)>,
     nodes: usize,
 }
 
 /// A collection whose end has not come yet.
 struct Open {
     mark: Mark,
+    style: Style,
     anchor: usize,
     is_mapping: bool,
     children: Vec<Arc<Node>>,
 }
 
 impl Reader {
-    fn take(&mut self, event: Event<'_>, mark: Mark) -> Result<(), Unreadable> {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Unreadable> {
+        let (mark, end) = (mark(span.start), mark(span.end));
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let empty =
                     style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if empty { Value::Null } else { Value::Scalar(text.into_owned()) };
-                self.put(Node { mark, value, size: 1, depth: 1 }, anchor)
+                self.put(Node { mark, end, style: scalar_style(style), value, size: 1, depth: 1 }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.begin(mark, anchor, false),
-            Event::MappingStart(_, anchor, _) => self.begin(mark, anchor, true),
-            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::SequenceStart(style, anchor, _) => self.begin(Open {
+                mark,
+                style: collection_style(style),
+                anchor,
+                is_mapping: false,
+                children: Vec::new(),
+            }),
+            Event::MappingStart(style, anchor, _) => self.begin(Open {
+                mark,
+                style: collection_style(style),
+                anchor,
+                is_mapping: true,
+                children: Vec::new(),
+            }),
+            Event::SequenceEnd | Event::MappingEnd => self.end(mark),
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
                     return Err(Unreadable {
@@ -136,31 +185,42 @@ impl Reader {
                 self.anchors.clear();
                 Ok(())
             }
-            Event::DocumentEnd | Event::StreamStart | Event::StreamEnd => Ok(()),
-            // Anchors and comments as events are for tools that ask for them.
-            _ => Ok(()),
+            // Anchors and comments come as events only to those who ask for them.
+            Event::DocumentEnd | Event::StreamStart | Event::StreamEnd | _ => Ok(()),
         }
     }
 
-    fn begin(&mut self, mark: Mark, anchor: usize, is_mapping: bool) -> Result<(), Unreadable> {
+    fn begin(&mut self, open: Open) -> Result<(), Unreadable> {
         if self.open.len() == DEPTH_MAX {
-            return Err(Unreadable { mark, why: format!("nested more than {DEPTH_MAX} levels deep") });
+            let why = format!("nested more than {DEPTH_MAX} levels deep");
+            return Err(Unreadable { mark: open.mark, why });
         }
-        self.open.push(Open { mark, anchor, is_mapping, children: Vec::new() });
+        self.open.push(open);
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Unreadable> {
+    fn end(&mut self, end: Mark) -> Result<(), Unreadable> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let size = open.children.iter().fold(1, |size: usize, child| size.saturating_add(child.size));
         let depth = 1 + open.children.iter().map(|child| child.depth).max().unwrap_or_default();
         let value = if open.is_mapping {
             let pair = |pair: &[Arc<Node>]| Some((pair.first()?.clone(), pair.get(1)?.clone()));
-            Value::Mapping(merged(open.children.chunks(2).filter_map(pair).collect()))
+            let entries: Entries = open.children.chunks(2).filter_map(pair).collect();
+            self.note_twice(&entries);
+            Value::Mapping(merged(entries))
         } else {
             Value::Sequence(open.children)
         };
-        self.put(Node { mark: open.mark, value, size, depth }, open.anchor)
+        self.put(Node { mark: open.mark, end, style: open.style, value, size, depth }, open.anchor)
+    }
+
+    fn note_twice(&mut self, entries: &Entries) {
+        let mut seen = HashSet::new();
+        for (key, _) in entries {
+            if let Some(text) = key.text().filter(|text| *text != "<<" && !seen.insert(*text)) {
+                self.twice.push((key.mark, text.to_owned()));
+            }
+        }
     }
 
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Unreadable> {
@@ -190,8 +250,25 @@ impl Reader {
     }
 }
 
+type Entries = Vec<(Arc<Node>, Arc<Node>)>;
+
+fn scalar_style(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::Plain | ScalarStyle::Folded => Style::Plain,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+        ScalarStyle::Literal => Style::Literal,
+    }
+}
+
+fn collection_style(style: StructureStyle) -> Style {
+    match style {
+        StructureStyle::Flow => Style::Flow,
+        StructureStyle::Block => Style::Plain,
+    }
+}
+
 /// Entries with what `<<` brings in; what stands in the mapping itself goes first.
-fn merged(entries: Vec<(Arc<Node>, Arc<Node>)>) -> Vec<(Arc<Node>, Arc<Node>)> {
+fn merged(entries: Entries) -> Entries {
     let is_merge = |entry: &(Arc<Node>, Arc<Node>)| entry.0.text() == Some("<<");
     if !entries.iter().any(is_merge) {
         return entries;
@@ -216,12 +293,12 @@ mod tests {
     use super::*;
 
     fn why(text: &str) -> Unreadable {
-        documents(text).err().unwrap_or_else(|| panic!("was read: {text}"))
+        parse(text).err().unwrap_or_else(|| panic!("was read: {text}"))
     }
 
     #[test]
     fn nodes_know_their_line_and_column() {
-        let read = documents("a: 1\n---\nb:\n  - x: ~\n    y: 'é'\n").unwrap_or_default();
+        let read = parse("a: 1\n---\nb:\n  - x: ~\n    y: 'é'\n").unwrap_or_default().documents;
         let item =
             read[1].get("b").and_then(|list| list.items().first().cloned()).unwrap_or_else(|| panic!());
         assert_eq!(item.mark, Mark { line: 4, column: 5 });
@@ -252,13 +329,13 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        assert!(documents(&"[".repeat(100_000)).is_err());
-        assert!(documents(&format!("{}{}", "[".repeat(200), "]".repeat(200))).is_err());
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(parse(&format!("{}{}", "[".repeat(200), "]".repeat(200))).is_err());
     }
 
     #[test]
     fn merges_fill_what_is_not_there() {
-        let read = documents("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n").unwrap_or_default();
+        let read = parse("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n").unwrap_or_default().documents;
         let b = read[0].get("b").cloned().unwrap_or_else(|| panic!());
         assert_eq!(b.get("x").and_then(|node| node.text()), Some("1"));
         assert_eq!(b.get("y").and_then(|node| node.text()), Some("3"));

@@ -19,7 +19,11 @@ macro_rules! checks {
 }
 
 checks! {
-    "AM001" "AM101"
+    "AM001" "AM101" "AM102" "AM103" "AM104" "AM105" "AM106" "AM107"
+    "AM108" "AM109" "AM110" "AM111" "AM201" "AM202" "AM203" "AM204"
+    "AM205" "AM206" "AM207" "AM208" "AM301" "AM302" "AM303" "AM304"
+    "AM305" "AM306" "AM307" "AM401" "AM501" "AM502" "AM503" "AM504"
+    "AM505" "AM901" "AM902"
 }
 
 impl Check {

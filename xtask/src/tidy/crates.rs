@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 ];
 
 /// Heavy dependencies, and the only crates that may name them.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("rusqlite", &["km-store", "km-bench"]),
     ("axum", &["km-server", "km"]),
     ("utoipa", &["km-server"]),
@@ -34,6 +34,7 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("indicatif", &["km"]),
     ("tracing-subscriber", &["km"]),
     ("reqwest", &["km"]),
+    ("promql-parser", &["km-alerts"]),
     ("granit-parser", &["km-alerts"]),
     ("rust-stemmers", &["km-search"]),
     ("serde-saphyr", &["km-intake"]),

@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> Result<Ending, Fa
     let Cli { global, verb } = cli;
     match verb {
         Verb::Completions { shell } => completions::run(&global, shell),
-        Verb::Alertmanager { verb } => alertmanager::run(&global, &verb),
+        Verb::Alertmanager { verb } => alertmanager::run(&global, &verb).await,
         Verb::Explain { code } => explain::run(&global, code.as_deref()),
         Verb::Doctor => doctor::run(global, environment).await,
         Verb::Config { verb } => configuration::run(global, environment, &verb),

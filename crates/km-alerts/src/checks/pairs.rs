@@ -1,0 +1,293 @@
+//! Inhibit rules held against the alerts that there are: which pairs of a source and a target can come about.
+//!
+//! Sources and targets are first put together by what they are in the labels of `equal`, so that thousands of alerts
+//! are a few classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Look;
+use super::inhibit::{LAYERS, say_unguarded};
+use crate::config::{InhibitRule, Side};
+use crate::finding::Level;
+use crate::labels::{Agreement, Label, Presence, Verdict};
+use crate::report::Report;
+use crate::rules::Rule;
+
+/// Names of alerts that are sent so that somebody notices when they stop.
+const DEAD_MANS_SWITCHES: [&str; 4] = ["Watchdog", "DeadMansSwitch", "DeadMansSnitch", "Heartbeat"];
+
+/// An alert that may be a source or a target.
+pub(super) struct Member<'a> {
+    pub(super) at: usize,
+    pub(super) rule: &'a Rule,
+    pub(super) verdict: Verdict,
+    pub(super) is_other_side: Verdict,
+}
+
+/// Alerts that are the same in the labels of `equal`.
+pub(super) struct Class<'a> {
+    pub(super) equal: Vec<Label>,
+    pub(super) members: Vec<Member<'a>>,
+}
+
+/// The alerts that may be on a side, by what they are in the labels of `equal`.
+pub(super) fn classes<'a>(
+    look: &'a Look<'_>,
+    rule: &InhibitRule,
+    side: &Side,
+    other: &Side,
+) -> Vec<Class<'a>> {
+    let mut classes: BTreeMap<Vec<Label>, Vec<Member<'_>>> = BTreeMap::new();
+    for (at, alert) in look.alerts.rules.iter().enumerate() {
+        let verdict = alert.labels.meet(&side.matchers);
+        if verdict == Verdict::Impossible {
+            continue;
+        }
+        let is_other_side = alert.labels.meet(&other.matchers);
+        let equal = rule.equal.iter().map(|label| {
+            let of_label = side.of(&label.text);
+            of_label.fold(alert.labels.get(&label.text), |known, matcher| known.under(matcher))
+        });
+        let member = Member { at, rule: alert, verdict, is_other_side };
+        classes.entry(equal.collect()).or_default().push(member);
+    }
+    classes.into_iter().map(|(equal, members)| Class { equal, members }).collect()
+}
+
+/// How the pairs of two classes agree in each label of `equal`; nothing when in one they never do.
+pub(super) fn agreements(source: &Class<'_>, target: &Class<'_>) -> Option<Vec<Agreement>> {
+    let all = source.equal.iter().zip(&target.equal).map(|(source, target)| source.agrees(target));
+    all.map(|agreement| (agreement != Agreement::None).then_some(agreement)).collect()
+}
+
+pub(super) fn check(look: &Look<'_>, report: &mut Report) {
+    if look.alerts.rules.is_empty() {
+        return;
+    }
+    for rule in look
+        .configuration
+        .inhibit_rules
+        .iter()
+        .filter(|rule| !rule.source.is_unclear && !rule.target.is_unclear)
+    {
+        let sources = classes(look, rule, &rule.source, &rule.target);
+        let targets = classes(look, rule, &rule.target, &rule.source);
+        if sources.is_empty() || targets.is_empty() {
+            // That no alert is on a side was said of its matchers.
+            super::inhibit::unguarded_by_matchers(look, rule, report);
+            continue;
+        }
+        let pairs = Pairs::of(rule, &sources, &targets);
+        pairs.dead(look, rule, &sources, &targets, report);
+        pairs.unscoped(look, rule, report);
+        pairs.unguarded(look, rule, report);
+        protected(look, rule, &sources, &targets, report);
+        layers(look, rule, &sources, &targets, report);
+        both_sides(look, rule, &sources, report);
+    }
+}
+
+/// What the pairs of a rule have in common.
+struct Pairs<'a> {
+    /// Pairs of classes that can come about.
+    live: usize,
+    /// Labels of `equal` that both alerts of some live pair may lack.
+    open: BTreeSet<usize>,
+    /// A live pair that may lack all of them.
+    all_open: bool,
+    /// A pair that lacks all of them for certain.
+    unscoped: Option<(&'a Rule, &'a Rule)>,
+}
+
+impl<'a> Pairs<'a> {
+    fn of(rule: &InhibitRule, sources: &[Class<'a>], targets: &[Class<'a>]) -> Self {
+        let mut pairs = Self { live: 0, open: BTreeSet::new(), all_open: false, unscoped: None };
+        for (source, target) in
+            sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target)))
+        {
+            let Some(agreements) = agreements(source, target) else { continue };
+            pairs.live += 1;
+            let is_open =
+                |agreement: &Agreement| matches!(agreement, Agreement::Either | Agreement::ByAbsence);
+            let open =
+                agreements.iter().enumerate().filter(|(_, agreement)| is_open(agreement)).map(|(at, _)| at);
+            pairs.open.extend(open);
+            pairs.all_open |= agreements.iter().all(is_open);
+            let lacking =
+                |class: &Class<'_>| class.equal.iter().all(|label| label.presence == Presence::Never);
+            if !rule.equal.is_empty() && pairs.unscoped.is_none() && lacking(source) && lacking(target) {
+                let one = |class: &Class<'a>| class.members.first().map(|member| member.rule);
+                pairs.unscoped = one(source).zip(one(target));
+            }
+        }
+        pairs
+    }
+
+    /// A rule of which no pair can come about.
+    fn dead(
+        &self,
+        look: &Look<'_>,
+        rule: &InhibitRule,
+        sources: &[Class<'_>],
+        targets: &[Class<'_>],
+        report: &mut Report,
+    ) {
+        if self.live > 0 {
+            return;
+        }
+        let mut said = false;
+        for (at, label) in rule.equal.iter().enumerate() {
+            let presence = |classes: &[Class<'_>]| -> BTreeSet<Presence> {
+                classes.iter().filter_map(|class| class.equal.get(at)).map(|label| label.presence).collect()
+            };
+            let only = |presences: &BTreeSet<Presence>, one| presences.len() == 1 && presences.contains(&one);
+            let (source, target) = (presence(sources), presence(targets));
+            let lacking = if only(&source, Presence::Never) && only(&target, Presence::Always) {
+                "sources lack"
+            } else if only(&source, Presence::Always) && only(&target, Presence::Never) {
+                "targets lack"
+            } else {
+                continue;
+            };
+            said = true;
+            let unless = look.unless_external();
+            let message = format!(
+                "{} never mutes: all its {lacking} `{}`, which has to be equal{unless}",
+                rule.shown(),
+                label.text
+            );
+            look.say(report, rule.spot.at(label.mark), "AM103", look.closed_level(), message, None);
+        }
+        if !said {
+            let names: Vec<&str> = rule.equal.iter().map(|label| label.text.as_str()).collect();
+            let message = format!(
+                "{} never mutes: no source and target can be equal in `{}`{}",
+                rule.shown(),
+                names.join("`, `"),
+                look.unless_external()
+            );
+            look.say(report, rule.spot, "AM103", look.closed_level(), message, None);
+        }
+    }
+
+    /// Pairs that carry none of the labels of `equal`, and so mute each other wherever they come from.
+    fn unscoped(&self, look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
+        let Some((source, target)) = self.unscoped else { return };
+        let names: Vec<&str> = rule.equal.iter().map(|label| label.text.as_str()).collect();
+        let message = format!(
+            "{} mutes {} wherever they come from: neither carries `{}`{}",
+            look.named(source),
+            look.named(target),
+            names.join("` or `"),
+            look.unless_external()
+        );
+        let help =
+            "have the rules keep the label (`by (…)`), or name one in `equal` that they carry".to_owned();
+        look.say(report, rule.spot, "AM102", look.closed_level(), message, Some(help));
+    }
+
+    fn unguarded(&self, look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
+        let open: Vec<&str> =
+            self.open.iter().filter_map(|at| rule.equal.get(*at)).map(|label| label.text.as_str()).collect();
+        say_unguarded(look, rule, &open, self.all_open, report);
+    }
+}
+
+/// The pairs of classes that can come about.
+fn live<'c, 'a>(
+    sources: &'c [Class<'a>],
+    targets: &'c [Class<'a>],
+) -> impl Iterator<Item = (&'c Class<'a>, &'c Class<'a>)> {
+    let pairs = sources.iter().flat_map(move |source| targets.iter().map(move |target| (source, target)));
+    pairs.filter(|(source, target)| agreements(source, target).is_some())
+}
+
+/// Targets that must never be muted.
+fn protected(
+    look: &Look<'_>,
+    rule: &InhibitRule,
+    sources: &[Class<'_>],
+    targets: &[Class<'_>],
+    report: &mut Report,
+) {
+    let mut said = BTreeSet::new();
+    for (source, target) in live(sources, targets) {
+        for member in &target.members {
+            let label = member.rule.labels.get("protected");
+            let says = label.presence == Presence::Always
+                && label.values.is_some_and(|values| values.contains("true"));
+            let is_switch = DEAD_MANS_SWITCHES.contains(&member.rule.name.as_str());
+            let muted_by = source.members.iter().find(|source| source.at != member.at);
+            let Some(muted_by) = muted_by.filter(|_| says || is_switch) else { continue };
+            if member.is_other_side == Verdict::Certain || !said.insert(member.at) {
+                continue;
+            }
+            let certain = member.verdict == Verdict::Certain && muted_by.verdict == Verdict::Certain;
+            let level = if certain { Level::Error } else { Level::Warning };
+            let what = if says { "protected" } else { "a dead man's switch" };
+            let message =
+                format!("{} is {what}, and {} mutes it", look.named(member.rule), look.named(muted_by.rule));
+            let help =
+                "add `protected!=\"true\"` to target_matchers, or a matcher that leaves it out".to_owned();
+            look.say(report, rule.spot, "AM110", level, message, Some(help));
+        }
+    }
+}
+
+/// Sources that lie above their targets.
+fn layers(
+    look: &Look<'_>,
+    rule: &InhibitRule,
+    sources: &[Class<'_>],
+    targets: &[Class<'_>],
+    report: &mut Report,
+) {
+    let layer = |member: &Member<'_>, side: &Side| -> Option<usize> {
+        let label =
+            side.of("layer").fold(member.rule.labels.get("layer"), |label, matcher| label.under(matcher));
+        let values = label.values.filter(|values| label.presence == Presence::Always && values.len() == 1)?;
+        LAYERS.iter().position(|layer| values.contains(*layer))
+    };
+    let said_already = [&rule.source, &rule.target].iter().all(|side| side.of("layer").next().is_some());
+    for (source, target) in live(sources, targets).filter(|_| !said_already) {
+        let above = source
+            .members
+            .iter()
+            .filter_map(|member| Some((layer(member, &rule.source)?, member)))
+            .max_by_key(|(layer, _)| *layer);
+        let below = target
+            .members
+            .iter()
+            .filter_map(|member| Some((layer(member, &rule.target)?, member)))
+            .min_by_key(|(layer, _)| *layer);
+        let (Some((above, by)), Some((below, muted))) = (above, below) else { continue };
+        if above > below {
+            let message = format!(
+                "{} of layer {} mutes {} of layer {}, which carries it",
+                look.named(by.rule),
+                LAYERS.get(above).unwrap_or(&""),
+                look.named(muted.rule),
+                LAYERS.get(below).unwrap_or(&"")
+            );
+            let help = format!("the order is {}", LAYERS.join(" < "));
+            let certain = by.verdict == Verdict::Certain && muted.verdict == Verdict::Certain;
+            let level = if certain { Level::Error } else { Level::Warning };
+            return look.say(report, rule.spot, "AM111", level, message, Some(help));
+        }
+    }
+}
+
+/// Alerts that are a source and a target of one rule: they do not mute each other, and not themselves.
+fn both_sides(look: &Look<'_>, rule: &InhibitRule, sources: &[Class<'_>], report: &mut Report) {
+    let members = sources.iter().flat_map(|class| &class.members);
+    let both = members
+        .filter(|member| member.verdict == Verdict::Certain && member.is_other_side == Verdict::Certain)
+        .map(|member| member.rule.name.as_str());
+    let both: BTreeSet<&str> = both.collect();
+    if let Some(first) = both.first() {
+        let others = if both.len() > 1 { format!(" and {} others", both.len() - 1) } else { String::new() };
+        let message =
+            format!("`{first}`{others} is both a source and a target: such alerts do not mute each other");
+        look.say(report, rule.spot, "AM105", Level::Warning, message, None);
+    }
+}

@@ -1,0 +1,79 @@
+//! Routes that no alert reaches, and groups by labels that no alert has.
+
+use super::Look;
+use crate::config::Route;
+use crate::finding::Level;
+use crate::labels::{Presence, Verdict};
+use crate::matcher::{Matcher, contradiction, implied};
+use crate::report::Report;
+
+pub(super) fn check(look: &Look<'_>, report: &mut Report) {
+    for (at, route) in look.configuration.routes.iter().enumerate() {
+        if !contradictory(look, at, route, report) {
+            shadowed(look, at, route, report);
+        }
+        grouped(look, at, route, report);
+    }
+}
+
+/// A route whose matchers, with those above it, no alert can meet.
+fn contradictory(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) -> bool {
+    let way = look.configuration.way_to(at);
+    let Some((one, other)) = contradiction(&way) else { return false };
+    // Said once, at the highest route of which it holds.
+    let said_above =
+        route.parent.is_some_and(|parent| contradiction(&look.configuration.way_to(parent)).is_some());
+    if !said_above {
+        let message =
+            format!("no alert comes here: `{}` and `{}` exclude each other", one.shown(), other.shown());
+        look.say(report, route.spot, "AM202", Level::Error, message, None);
+    }
+    true
+}
+
+/// A route behind a sibling that takes all of its alerts and does not go on.
+fn shadowed(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) {
+    if route.parent.is_none() {
+        return;
+    }
+    let way = look.configuration.way_to(at);
+    let earlier = look.configuration.routes.iter().take(at).filter(|other| other.parent == route.parent);
+    let shadow = earlier.filter(|other| !other.goes_on).find(|other| {
+        let wide: Vec<&Matcher> = other.matchers.iter().collect();
+        implied(&way, &wide)
+    });
+    if let Some(shadow) = shadow {
+        let line =
+            look.sources.get(shadow.spot.source).map_or(0, |source| source.mark(shadow.spot.mark).line);
+        let message =
+            format!("no alert comes here: the route at line {line} takes them all and does not go on");
+        let help = "put the narrower route first, or give the wider one `continue: true`".to_owned();
+        look.say(report, route.spot, "AM201", Level::Error, message, Some(help));
+    }
+}
+
+/// Groups by a label that none of the alerts of the route has.
+fn grouped(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) {
+    let way = look.configuration.way_to(at);
+    let coming: Vec<_> = look
+        .alerts
+        .rules
+        .iter()
+        .filter(|rule| rule.labels.meet(way.iter().copied()) != Verdict::Impossible)
+        .map(|rule| rule.labels.under(way.iter().copied()))
+        .collect();
+    if coming.is_empty() {
+        return;
+    }
+    for label in route.group_by.iter().filter(|label| label.text != "...") {
+        if coming.iter().all(|labels| labels.get(&label.text).presence == Presence::Never) {
+            let unless = look.unless_external();
+            let message = format!(
+                "none of the {} alerts that come here has the label `{}`{unless}",
+                coming.len(),
+                label.text
+            );
+            look.say(report, route.spot.at(label.mark), "AM205", Level::Warning, message, None);
+        }
+    }
+}
