@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::matcher::{self, Matcher, Op};
 use crate::report::Spot;
 use crate::schema::is_true;
-use crate::yaml::{Mark, Node};
+use crate::yaml::{Mark, Node, Style};
 
 /// A text and where it stands.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub(crate) struct InhibitRule {
     pub(crate) target: Side,
     pub(crate) equal: Vec<Word>,
     pub(crate) name: Option<String>,
+    /// Where a field can be put in: in front of one that begins a line.
+    pub(crate) field: Option<Mark>,
 }
 
 /// The sources or the targets of an inhibit rule.
@@ -128,6 +130,9 @@ impl InhibitRule {
             target: matchers(node, "target_match", "target_match_re", "target_matchers"),
             equal: words(node, "equal"),
             name: node.get("name").and_then(|name| name.text()).map(str::to_owned),
+            field: node.entries().iter().map(|(key, _)| key.mark).find(|key| {
+                node.style == Style::Plain && key.column == node.mark.column && key.line > node.mark.line
+            }),
         }
     }
 

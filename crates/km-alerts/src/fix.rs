@@ -52,10 +52,15 @@ pub(crate) fn diffs(
 /// What guards the labels on both sides.
 fn guards(source: &Source, rule: &InhibitRule, labels: &[&str]) -> Vec<Insertion> {
     let mut insertions = Vec::new();
-    for side in [&rule.source, &rule.target] {
+    for (side, key) in [(&rule.source, "source_matchers"), (&rule.target, "target_matchers")] {
         let missing: Vec<&str> = labels.iter().copied().filter(|label| !is_guarded(side, label)).collect();
-        if let Some(list) = side.list.as_ref().filter(|_| !missing.is_empty()) {
-            insertions.extend(added(source, list, &missing));
+        if missing.is_empty() {
+            continue;
+        }
+        match (&side.list, rule.field) {
+            (Some(list), _) => insertions.extend(added(source, list, &missing)),
+            (None, Some(before)) => insertions.push(new_list(source, key, before, &missing)),
+            (None, None) => {}
         }
     }
     insertions
@@ -65,11 +70,18 @@ fn is_guarded(side: &Side, label: &str) -> bool {
     side.of(label).any(|matcher| !matcher.takes_absence())
 }
 
+/// A list of matchers beside a side that is written in the old way.
+fn new_list(source: &Source, key: &str, before: Mark, labels: &[&str]) -> Insertion {
+    let mark = source.mark(before);
+    let all: Vec<String> = labels.iter().map(|label| guard(label)).collect();
+    let text = format!("{}{key}: [{}]", " ".repeat(mark.column - 1), all.join(", "));
+    Insertion { mark: Mark { column: 1, ..mark }, text, is_line: true }
+}
+
 fn added(source: &Source, list: &Node, labels: &[&str]) -> Vec<Insertion> {
-    let quote = |label: &str| format!("'{}=~\".+\"'", name(label));
     let (Some(first), Some(last)) = (list.items().first(), list.items().last()) else { return Vec::new() };
     if list.style == Style::Flow {
-        let text = labels.iter().map(|label| format!(", {}", quote(label))).collect();
+        let text = labels.iter().map(|label| format!(", {}", guard(label))).collect();
         // In front of the bracket, and of the blank or comma before it.
         let mark = source.mark(last.end);
         return vec![Insertion { mark, text, is_line: false }];
@@ -78,10 +90,14 @@ fn added(source: &Source, list: &Node, labels: &[&str]) -> Vec<Insertion> {
     let lines = labels.iter().map(|label| Insertion {
         mark: source
             .mark(Mark { line: last.end.line + usize::from(last.end.line == last.mark.line), column: 1 }),
-        text: format!("{indent}- {}", quote(label)),
+        text: format!("{indent}- {}", guard(label)),
         is_line: true,
     });
     lines.collect()
+}
+
+fn guard(label: &str) -> String {
+    format!("'{}=~\".+\"'", name(label))
 }
 
 /// A label name as a matcher writes it.

@@ -176,6 +176,7 @@ impl Contents {
         let files: Vec<_> =
             files.flat_map(|(at, map)| map.entries().iter().map(move |entry| (at, entry))).collect();
         for (at, (key, value)) in files {
+            let at_key = key.mark.line;
             let (Some(key), Some(text)) = (key.text(), value.text()) else { continue };
             let is_ours = [".yaml", ".yml", ".json", ".rules"].iter().any(|end| key.ends_with(end));
             let Some(outer) = self.sources.get(source).filter(|_| is_ours) else { continue };
@@ -189,7 +190,8 @@ impl Contents {
                 };
                 outer.encoded(&decoded, value.mark, key)
             } else if value.style == Style::Literal {
-                outer.inset(text, value.mark.line, indent(&outer.text, value.mark.line))
+                let above = lines_above(&outer.text, at_key);
+                outer.inset(text, above, indent(&outer.text, above))
             } else {
                 outer.encoded(text, value.mark, key)
             };
@@ -220,6 +222,13 @@ impl Contents {
 /// Whether a document is an alertmanager.yml and nothing of the kind of a prometheus.yml.
 fn is_configuration(node: &Node) -> bool {
     ["route", "receivers", "inhibit_rules"].iter().any(|key| node.get(key).is_some())
+}
+
+/// The lines of a text up to the `|` after a key, behind which a block of text begins.
+fn lines_above(text: &str, key: usize) -> usize {
+    let from_key = text.lines().enumerate().skip(key.saturating_sub(1));
+    let header = from_key.into_iter().find(|(_, line)| line.contains('|'));
+    header.map_or(key, |(nth, _)| nth + 1)
 }
 
 /// The indentation of the block of text that begins below a line.

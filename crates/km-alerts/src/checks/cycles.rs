@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Look;
-use super::pairs::{agreements, classes};
+use super::pairs::{Class, agreements, classes};
 use crate::config::InhibitRule;
 use crate::finding::Level;
-use crate::labels::Verdict;
+use crate::labels::{Presence, Verdict};
 use crate::matcher::implied;
 use crate::report::Report;
 
 pub(super) fn check(look: &Look<'_>, report: &mut Report) {
     let by_matchers = of_matchers(look, report);
-    of_alerts(look, &by_matchers, report);
+    // Where the labels of `equal` may be missing on one side only, the circle may never close.
+    if !of_alerts(look, &by_matchers, true, report) {
+        of_alerts(look, &by_matchers, false, report);
+    }
 }
 
 /// Circles that hold whatever alerts there are: the targets of each rule are sources of the next, and all compare the
@@ -53,8 +56,10 @@ fn line(look: &Look<'_>, rule: &InhibitRule) -> usize {
     look.sources.get(rule.spot.source).map_or(0, |source| source.mark(rule.spot.mark).line)
 }
 
-/// Circles of the known alerts, over edges that are certain as far as matchers go.
-fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, report: &mut Report) {
+/// Circles of the known alerts, over edges that are certain as far as matchers go. When `strict`, both alerts of each
+/// edge have all labels of `equal`, or lack them. Whether any was found.
+fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, strict: bool, report: &mut Report) -> bool {
+    let mut any = false;
     let count = look.alerts.rules.len();
     let mut edges: Vec<Vec<usize>> = vec![Vec::new(); count];
     // Classes of sources and targets stand between the alerts, so that edges do not multiply.
@@ -80,7 +85,7 @@ fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, report: &mut Report) {
             let node = edges.len();
             rule_of.insert(node, nth);
             let reached =
-                targets.iter().enumerate().filter(|(_, target)| agreements(source, target).is_some());
+                targets.iter().enumerate().filter(|(_, target)| closes(source, target, strict));
             edges.push(reached.map(|(at, _)| first_target + at).collect());
             for member in source.members.iter().filter(|member| member.verdict == Verdict::Certain) {
                 if let Some(from) = edges.get_mut(member.at) {
@@ -109,8 +114,17 @@ fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, report: &mut Report) {
             shown.join("`, `"),
             if alerts.len() > shown.len() { " and others" } else { "" }
         );
-        look.say(report, first.spot, "AM106", Level::Error, message, None);
+        any = true;
+        let level = if strict { Level::Error } else { Level::Warning };
+        look.say(report, first.spot, "AM106", level, message, None);
     }
+    any
+}
+
+/// Whether the source can mute the target; when `strict`, in every label of `equal` both are there or both are not.
+fn closes(source: &Class<'_>, target: &Class<'_>, strict: bool) -> bool {
+    let is_settled = |class: &Class<'_>| class.equal.iter().all(|label| label.presence != Presence::Maybe);
+    agreements(source, target).is_some() && (!strict || (is_settled(source) && is_settled(target)))
 }
 
 /// Strongly connected components with more than one node (Tarjan, without recursion), each in the order of its nodes.

@@ -192,8 +192,7 @@ pub(super) fn say_unguarded(
             (Level::Note, "among alerts without it the rule holds all the same")
         };
         let message = format!("`{}` is equal where both alerts lack it: {so}", label.text);
-        let help =
-            format!("add `{}=~\".+\"` to source_matchers and target_matchers (--fix shows how)", label.text);
+        let help = format!("add `{}=~\".+\"` to source_matchers and target_matchers", label.text);
         look.say(report, rule.spot.at(label.mark), "AM104", level, message, Some(help));
     }
 }

@@ -30,6 +30,15 @@ pub(super) struct Class<'a> {
     pub(super) members: Vec<Member<'a>>,
 }
 
+/// Whether a rule is on one side by what it says, and on the other only in case that a metric brings a label that
+/// nothing names. Such an alert was written to be on the first.
+fn is_of_the_other_side(member: &Member<'_>, side: &Side) -> bool {
+    let names: BTreeSet<&str> = member.rule.labels.names().map(|(name, _)| name).collect();
+    let is_named =
+        side.matchers.iter().all(|matcher| matcher.takes_absence() || names.contains(matcher.name.as_str()));
+    member.is_other_side == Verdict::Certain && member.verdict == Verdict::Possible && !is_named
+}
+
 /// The alerts that may be on a side, by what they are in the labels of `equal`.
 pub(super) fn classes<'a>(
     look: &'a Look<'_>,
@@ -70,15 +79,24 @@ pub(super) fn check(look: &Look<'_>, report: &mut Report) {
         .iter()
         .filter(|rule| !rule.source.is_unclear && !rule.target.is_unclear)
     {
-        let sources = classes(look, rule, &rule.source, &rule.target);
-        let targets = classes(look, rule, &rule.target, &rule.source);
+        let mut sources = classes(look, rule, &rule.source, &rule.target);
+        let mut targets = classes(look, rule, &rule.target, &rule.source);
+        let mut is_certain = true;
+        for (classes, side) in [(&mut sources, &rule.source), (&mut targets, &rule.target)] {
+            for class in classes.iter_mut() {
+                let before = class.members.len();
+                class.members.retain(|member| !is_of_the_other_side(member, side));
+                is_certain &= class.members.len() == before;
+            }
+            classes.retain(|class| !class.members.is_empty());
+        }
         if sources.is_empty() || targets.is_empty() {
             // That no alert is on a side was said of its matchers.
             super::inhibit::unguarded_by_matchers(look, rule, report);
             continue;
         }
         let pairs = Pairs::of(rule, &sources, &targets);
-        pairs.dead(look, rule, &sources, &targets, report);
+        pairs.dead(look, rule, [&sources, &targets], is_certain, report);
         pairs.unscoped(look, rule, report);
         pairs.unguarded(look, rule, report);
         protected(look, rule, &sources, &targets, report);
@@ -128,10 +146,11 @@ impl<'a> Pairs<'a> {
         &self,
         look: &Look<'_>,
         rule: &InhibitRule,
-        sources: &[Class<'_>],
-        targets: &[Class<'_>],
+        [sources, targets]: [&[Class<'_>]; 2],
+        is_certain: bool,
         report: &mut Report,
     ) {
+        let level = if is_certain { look.closed_level() } else { Level::Warning };
         if self.live > 0 {
             return;
         }
@@ -156,7 +175,7 @@ impl<'a> Pairs<'a> {
                 rule.shown(),
                 label.text
             );
-            look.say(report, rule.spot.at(label.mark), "AM103", look.closed_level(), message, None);
+            look.say(report, rule.spot.at(label.mark), "AM103", level, message, None);
         }
         if !said {
             let names: Vec<&str> = rule.equal.iter().map(|label| label.text.as_str()).collect();
@@ -166,7 +185,7 @@ impl<'a> Pairs<'a> {
                 names.join("`, `"),
                 look.unless_external()
             );
-            look.say(report, rule.spot, "AM103", look.closed_level(), message, None);
+            look.say(report, rule.spot, "AM103", level, message, None);
         }
     }
 
