@@ -151,6 +151,8 @@ impl Contents {
                 let is_wanted = kind == InputKind::Configuration;
                 self.configurations.extend(is_wanted.then(|| (source, node.clone())));
             }
+            // Unit tests of rules name the files that they are of.
+            None if node.get("tests").is_some() => {}
             None if node.get("groups").is_some() => self.rules.push((source, node.clone())),
             None if node.get("scrape_configs").or_else(|| node.get("rule_files")).is_some() => {
                 self.prometheus.push(node.clone());

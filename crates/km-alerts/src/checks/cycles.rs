@@ -84,8 +84,7 @@ fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, strict: bool, report: &mut
         for source in &sources {
             let node = edges.len();
             rule_of.insert(node, nth);
-            let reached =
-                targets.iter().enumerate().filter(|(_, target)| closes(source, target, strict));
+            let reached = targets.iter().enumerate().filter(|(_, target)| closes(source, target, strict));
             edges.push(reached.map(|(at, _)| first_target + at).collect());
             for member in source.members.iter().filter(|member| member.verdict == Verdict::Certain) {
                 if let Some(from) = edges.get_mut(member.at) {

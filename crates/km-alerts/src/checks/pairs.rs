@@ -30,13 +30,18 @@ pub(super) struct Class<'a> {
     pub(super) members: Vec<Member<'a>>,
 }
 
-/// Whether a rule is on one side by what it says, and on the other only in case that a metric brings a label that
-/// nothing names. Such an alert was written to be on the first.
-fn is_of_the_other_side(member: &Member<'_>, side: &Side) -> bool {
-    let names: BTreeSet<&str> = member.rule.labels.names().map(|(name, _)| name).collect();
-    let is_named =
-        side.matchers.iter().all(|matcher| matcher.takes_absence() || names.contains(matcher.name.as_str()));
-    member.is_other_side == Verdict::Certain && member.verdict == Verdict::Possible && !is_named
+impl Member<'_> {
+    /// Whether the rule names every label by which it is on this side. Otherwise a metric would have to bring it.
+    fn is_named(&self, side: &Side) -> bool {
+        let names: BTreeSet<&str> = self.rule.labels.names().map(|(name, _)| name).collect();
+        side.matchers.iter().all(|matcher| matcher.takes_absence() || names.contains(matcher.name.as_str()))
+    }
+
+    /// Whether it was written to be on the other side, and is on this one only in case that a metric brings a label
+    /// that nothing names.
+    fn is_of_the_other_side(&self, side: &Side) -> bool {
+        self.is_other_side == Verdict::Certain && self.verdict == Verdict::Possible && !self.is_named(side)
+    }
 }
 
 /// The alerts that may be on a side, by what they are in the labels of `equal`.
@@ -85,7 +90,7 @@ pub(super) fn check(look: &Look<'_>, report: &mut Report) {
         for (classes, side) in [(&mut sources, &rule.source), (&mut targets, &rule.target)] {
             for class in classes.iter_mut() {
                 let before = class.members.len();
-                class.members.retain(|member| !is_of_the_other_side(member, side));
+                class.members.retain(|member| !member.is_of_the_other_side(side));
                 is_certain &= class.members.len() == before;
             }
             classes.retain(|class| !class.members.is_empty());
@@ -231,12 +236,12 @@ fn protected(
 ) {
     let mut said = BTreeSet::new();
     for (source, target) in live(sources, targets) {
-        for member in &target.members {
+        for member in target.members.iter().filter(|member| member.is_named(&rule.target)) {
             let label = member.rule.labels.get("protected");
             let says = label.presence == Presence::Always
                 && label.values.is_some_and(|values| values.contains("true"));
             let is_switch = DEAD_MANS_SWITCHES.contains(&member.rule.name.as_str());
-            let muted_by = source.members.iter().find(|source| source.at != member.at);
+            let muted_by = source.members.iter().find(|by| by.at != member.at && by.is_named(&rule.source));
             let Some(muted_by) = muted_by.filter(|_| says || is_switch) else { continue };
             if member.is_other_side == Verdict::Certain || !said.insert(member.at) {
                 continue;
@@ -262,6 +267,9 @@ fn layers(
     report: &mut Report,
 ) {
     let layer = |member: &Member<'_>, side: &Side| -> Option<usize> {
+        if !member.is_named(side) {
+            return None;
+        }
         let label =
             side.of("layer").fold(member.rule.labels.get("layer"), |label, matcher| label.under(matcher));
         let values = label.values.filter(|values| label.presence == Presence::Always && values.len() == 1)?;
