@@ -30,6 +30,9 @@ pub(crate) struct Labels {
     others: Presence,
 }
 
+static MAYBE: Label = Label::maybe();
+static NEVER: Label = Label::never();
+
 /// How far something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -182,11 +185,14 @@ impl Labels {
     }
 
     /// A label; the one without a name is never there.
-    pub(crate) fn get(&self, name: &str) -> Label {
-        if name.is_empty() {
-            return Label::never();
-        }
-        self.named.get(name).cloned().unwrap_or(Label { presence: self.others, values: None })
+    pub(crate) fn get(&self, name: &str) -> &Label {
+        let unnamed = if self.others == Presence::Never || name.is_empty() { &NEVER } else { &MAYBE };
+        self.named.get(name).unwrap_or(unnamed)
+    }
+
+    /// Whether the label is named, so that it is not just one that a metric may bring.
+    pub(crate) fn speaks_of(&self, name: &str) -> bool {
+        self.named.contains_key(name)
     }
 
     pub(crate) fn set(&mut self, name: &str, label: Label) {
@@ -205,7 +211,7 @@ impl Labels {
 
     /// Only these labels.
     pub(crate) fn only(&self, names: &[String]) -> Self {
-        names.iter().fold(Self::none(), |labels, name| labels.with(name, self.get(name)))
+        names.iter().fold(Self::none(), |labels, name| labels.with(name, self.get(name).clone()))
     }
 
     pub(crate) fn without(mut self, names: &[String]) -> Self {
@@ -217,9 +223,9 @@ impl Labels {
 
     fn zip(&self, other: &Self, one: impl Fn(&Label, &Label) -> Label) -> Self {
         let names: BTreeSet<&String> = self.named.keys().chain(other.named.keys()).collect();
-        let others = one(&self.get("\0"), &other.get("\0")).presence;
+        let others = one(self.get("\0"), other.get("\0")).presence;
         let named =
-            names.into_iter().map(|name| (name.clone(), one(&self.get(name), &other.get(name)))).collect();
+            names.into_iter().map(|name| (name.clone(), one(self.get(name), other.get(name)))).collect();
         Self { named, others }
     }
 
@@ -251,14 +257,21 @@ impl Labels {
     /// Whether an alert with these labels meets all of the matchers.
     pub(crate) fn meet<'a>(&self, matchers: impl IntoIterator<Item = &'a Matcher>) -> Verdict {
         let mut verdict = Verdict::Certain;
-        let mut narrowed: BTreeMap<&str, Label> = BTreeMap::new();
+        let mut narrowed: Vec<(&str, Label)> = Vec::new();
         for matcher in matchers {
-            let label = narrowed.remove(matcher.name.as_str()).unwrap_or_else(|| self.get(&matcher.name));
+            let known = narrowed.iter().position(|(name, _)| *name == matcher.name);
+            let label = known
+                .and_then(|at| narrowed.get(at))
+                .map_or_else(|| self.get(&matcher.name), |(_, label)| label);
             verdict = verdict.min(label.meets(matcher));
             if verdict == Verdict::Impossible {
                 return verdict;
             }
-            narrowed.insert(&matcher.name, label.under(matcher));
+            let under = label.under(matcher);
+            match known.and_then(|at| narrowed.get_mut(at)) {
+                Some(place) => place.1 = under,
+                None => narrowed.push((&matcher.name, under)),
+            }
         }
         verdict
     }

@@ -1,6 +1,6 @@
 //! From texts to findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::checks::{self, Look};
 use crate::config::Configuration;
@@ -51,7 +51,12 @@ pub fn lint(inputs: &[Input], options: &Options, is_code: &dyn Fn(&str) -> bool)
         contents.configurations.iter().map(|(source, root)| Configuration::read(*source, root)).collect();
     for configuration in &configurations {
         let spot = Spot::new(configuration.source, configuration.root.mark);
-        let mut fit = Fit { sources: &contents.sources, target: options.target_version, report: &mut report };
+        let mut fit = Fit {
+            sources: &contents.sources,
+            target: options.target_version,
+            report: &mut report,
+            known: HashMap::new(),
+        };
         fit.configuration(spot, &configuration.root);
         checks::run(&Look { sources: &contents.sources, configuration, alerts: &alerts }, &mut report);
     }

@@ -1,10 +1,11 @@
 //! Matchers on labels, in every spelling that Alertmanager takes.
 //!
 //! Two parsers stand beside each other there: the classic one, and since 0.27 one that takes any UTF-8. A text is
-//! read by the new one and, where that fails or reads something else, by the classic one
+//! read by the classic one where that can, which has the last word when the two disagree, and else by the new one
 //! (`matcher/compat/parse.go`, fallback mode).
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use regex::Regex;
 use regex_syntax::hir::{Hir, HirKind};
@@ -23,7 +24,8 @@ pub(crate) struct Matcher {
     pub(crate) op: Op,
     pub(crate) value: String,
     pub(crate) mark: Mark,
-    regex: Option<Regex>,
+    /// Compiled when it is first asked for; nothing where it cannot be.
+    regex: OnceLock<Option<Regex>>,
     /// The values that it takes (of a positive one) or refuses (of a negative one), when they are few.
     listed: Option<BTreeSet<String>>,
 }
@@ -47,7 +49,7 @@ impl Op {
         }
     }
 
-    const fn is_regex(self) -> bool {
+    pub(crate) const fn is_regex(self) -> bool {
         matches!(self, Self::Matches | Self::NotMatches)
     }
 
@@ -59,19 +61,21 @@ impl Op {
 impl Matcher {
     /// A matcher; a regular expression has to be one.
     pub(crate) fn new(name: &str, op: Op, value: &str, mark: Mark) -> Result<Self, String> {
-        let (regex, listed) = if op.is_regex() {
-            (Some(compile(value)?), listed(value))
-        } else {
-            (None, Some(BTreeSet::from([value.to_owned()])))
-        };
-        Ok(Self { name: name.to_owned(), op, value: value.to_owned(), mark, regex, listed })
+        let listed =
+            if op.is_regex() { listed(&parsed(value)?) } else { Some(BTreeSet::from([value.to_owned()])) };
+        let (name, value) = (name.to_owned(), value.to_owned());
+        Ok(Self { name, op, value, mark, regex: OnceLock::new(), listed })
     }
 
     /// Whether a label with this value matches; a label that is not there has the empty value.
     pub(crate) fn takes(&self, value: &str) -> bool {
-        let same = match &self.regex {
-            Some(regex) => regex.is_match(value),
-            None => self.value == value,
+        let same = match &self.listed {
+            Some(listed) => listed.contains(value),
+            None => {
+                let regex = self.regex.get_or_init(|| compile(&self.value).ok());
+                // One that is too large to be compiled was said to be; it may match anything.
+                regex.as_ref().is_none_or(|regex| regex.is_match(value))
+            }
         };
         same != self.op.is_negative()
     }
@@ -168,14 +172,22 @@ pub(crate) fn compile(value: &str) -> Result<Regex, String> {
     }
     let build = |pattern: &str| regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
     let anchored = |pattern: &str| format!("^(?:{pattern})$");
-    build(&anchored(value))
-        .or_else(|error| build(&anchored(&as_go_reads_it(value))).map_err(|_| said(&error)))
+    let tried = build(&anchored(value));
+    tried.or_else(|error| build(&anchored(&as_go_reads_it(value))).map_err(|_| said(&error.to_string())))
+}
+
+/// Reads without compiling, which takes longer.
+fn parsed(value: &str) -> Result<Hir, String> {
+    if repeats_a_repetition(value) {
+        return Err("a repetition is repeated".to_owned());
+    }
+    let parse = |pattern: &str| regex_syntax::Parser::new().parse(pattern);
+    parse(value).or_else(|error| parse(&as_go_reads_it(value)).map_err(|_| said(&error.to_string())))
 }
 
 /// The part of an error that names the mistake.
-fn said(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default().trim();
+fn said(error: &str) -> String {
+    let last = error.lines().last().unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
@@ -257,9 +269,8 @@ fn is_count(after: &str) -> bool {
 }
 
 /// The values of a regular expression that is a list of words, such as `warning|info` or `node-[12]`.
-fn listed(pattern: &str) -> Option<BTreeSet<String>> {
-    let hir = regex_syntax::Parser::new().parse(pattern).ok()?;
-    let values = words(&hir)?;
+fn listed(hir: &Hir) -> Option<BTreeSet<String>> {
+    let values = words(hir)?;
     values.into_iter().map(|value| String::from_utf8(value).ok()).collect()
 }
 
@@ -313,27 +324,28 @@ fn words(hir: &Hir) -> Option<Vec<Vec<u8>>> {
 /// Reads a line of `matchers`, which may hold several. The errors are those of the parser that would have the last
 /// word.
 pub(crate) fn parse(line: &str, mark: Mark) -> Result<Vec<Matcher>, String> {
-    let classic = classic(line, mark);
-    match utf8(line, mark) {
-        Err(_) => classic,
-        Ok(new) => match classic {
-            Ok(classic) if !same(&new, &classic) => Ok(classic),
-            Ok(_) | Err(_) => Ok(new),
-        },
-    }
+    let classic = classic(line);
+    let raw = match utf8(line) {
+        Err(_) => classic?,
+        Ok(new) => classic.unwrap_or(new),
+    };
+    raw.iter().map(|raw| Matcher::new(&raw.name, raw.op, &raw.value, mark)).collect()
 }
 
 /// Whether only the parser of 0.27 and later reads this line.
 pub(crate) fn needs_utf8(line: &str) -> bool {
-    classic(line, Mark::default()).is_err() && utf8(line, Mark::default()).is_ok()
+    classic(line).is_err() && utf8(line).is_ok()
 }
 
-fn same(a: &[Matcher], b: &[Matcher]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.name == b.name && a.op == b.op && a.value == b.value)
+/// A matcher as it is written.
+struct Raw {
+    name: String,
+    op: Op,
+    value: String,
 }
 
 /// The classic parser (`pkg/labels/parse.go`).
-fn classic(line: &str, mark: Mark) -> Result<Vec<Matcher>, String> {
+fn classic(line: &str) -> Result<Vec<Raw>, String> {
     let inner = line.strip_prefix('{').unwrap_or(line);
     let inner = inner.strip_suffix('}').unwrap_or(inner);
     let mut tokens = Vec::new();
@@ -354,10 +366,10 @@ fn classic(line: &str, mark: Mark) -> Result<Vec<Matcher>, String> {
     if !token.trim().is_empty() {
         tokens.push(token);
     }
-    tokens.iter().map(|token| classic_one(token, mark)).collect()
+    tokens.iter().map(|token| classic_one(token)).collect()
 }
 
-fn classic_one(token: &str, mark: Mark) -> Result<Matcher, String> {
+fn classic_one(token: &str) -> Result<Raw, String> {
     let bad = || format!("`{}` is no matcher: it is written as label, =, !=, =~ or !~, value", token.trim());
     let text = token.trim();
     let name_end =
@@ -373,7 +385,7 @@ fn classic_one(token: &str, mark: Mark) -> Result<Matcher, String> {
         .ok_or_else(bad)?;
     let value =
         classic_value(raw.trim()).ok_or_else(|| format!("`{text}`: a `\"` in the value is not escaped"))?;
-    Matcher::new(name, op, &value, mark)
+    Ok(Raw { name: name.to_owned(), op, value })
 }
 
 fn classic_value(raw: &str) -> Option<String> {
@@ -403,7 +415,7 @@ fn ends_escaped(text: &str) -> bool {
 }
 
 /// The parser of 0.27 (`matcher/parse`).
-fn utf8(line: &str, mark: Mark) -> Result<Vec<Matcher>, String> {
+fn utf8(line: &str) -> Result<Vec<Raw>, String> {
     let mut lexer = Lexer { rest: line };
     let mut matchers = Vec::new();
     let braced = lexer.accept("{");
@@ -414,7 +426,7 @@ fn utf8(line: &str, mark: Mark) -> Result<Vec<Matcher>, String> {
         let name = lexer.word()?;
         let op = lexer.operator()?;
         let value = lexer.word()?;
-        matchers.push(Matcher::new(&name, op, &value, mark)?);
+        matchers.push(Raw { name, op, value });
         if !lexer.accept(",") {
             break;
         }

@@ -149,12 +149,12 @@ fn of_binary(binary: &BinaryExpr, depth: usize) -> Labels {
 fn agreed(kept: &Labels, other: &Labels, matching: Option<&LabelModifier>) -> Labels {
     match matching {
         Some(LabelModifier::Include(names)) => names.labels.iter().fold(kept.clone(), |labels, name| {
-            let both = kept.get(name).and(&other.get(name));
+            let both = kept.get(name).and(other.get(name));
             labels.with(name, both)
         }),
         Some(LabelModifier::Exclude(names)) => {
             let both = kept.and(other);
-            names.labels.iter().fold(both, |labels, name| labels.with(name, kept.get(name)))
+            names.labels.iter().fold(both, |labels, name| labels.with(name, kept.get(name).clone()))
         }
         None => kept.and(other),
     }
@@ -162,7 +162,7 @@ fn agreed(kept: &Labels, other: &Labels, matching: Option<&LabelModifier>) -> La
 
 /// What `group_left` and `group_right` bring over from the side of the one.
 fn bring(labels: Labels, one: &Labels, names: &[String]) -> Labels {
-    names.iter().fold(labels, |labels, name| labels.with(name, one.get(name)))
+    names.iter().fold(labels, |labels, name| labels.with(name, one.get(name).clone()))
 }
 
 fn of_call(call: &Call, depth: usize) -> Labels {
@@ -216,7 +216,7 @@ fn of_label_replace(arguments: &[&Expr], depth: usize) -> Labels {
     else {
         return Labels::open();
     };
-    let (source, before) = (vector.get(from), vector.get(to));
+    let (source, before) = (vector.get(from).clone(), vector.get(to).clone());
     let Ok(whether) = Matcher::new(from, Op::Matches, pattern, Mark::default()) else {
         return Labels::open();
     };
@@ -241,8 +241,10 @@ fn of_label_replace(arguments: &[&Expr], depth: usize) -> Labels {
 fn of_label_join(arguments: &[&Expr], depth: usize) -> Labels {
     let Some(vector) = arguments.first().map(|vector| of(vector, depth)) else { return Labels::open() };
     let (Some(to), Some(separator)) = (text(arguments, 1), text(arguments, 2)) else { return Labels::open() };
-    let sources: Vec<Label> =
-        (3..arguments.len()).filter_map(|at| text(arguments, at)).map(|name| vector.get(name)).collect();
+    let sources: Vec<Label> = (3..arguments.len())
+        .filter_map(|at| text(arguments, at))
+        .map(|name| vector.get(name).clone())
+        .collect();
     let any = |presence| sources.iter().any(|label| label.presence == presence);
     let joined = if any(Presence::Always) || (sources.len() > 1 && !separator.is_empty()) {
         Label::always()
@@ -260,7 +262,7 @@ mod tests {
 
     fn shown(expression: &str, name: &str) -> String {
         let labels = labels(expression).unwrap_or_else(|why| panic!("{expression}: {why:?}"));
-        let label = labels.get(name);
+        let label = labels.get(name).clone();
         let values = label.values.map(|values| values.into_iter().collect::<Vec<_>>().join("|"));
         format!("{:?}{}", label.presence, values.map(|values| format!("={values}")).unwrap_or_default())
     }

@@ -99,7 +99,7 @@ impl Sender {
 
     fn send(&self, mut labels: Labels) -> Labels {
         for (name, value) in &self.external_labels {
-            let known = labels.get(name);
+            let known = labels.get(name).clone();
             let sent = match known.presence {
                 crate::labels::Presence::Always => known,
                 // An external value that is filled in at the start of Prometheus is there, but not known.
@@ -220,7 +220,7 @@ fn templated(text: &str, series: &Labels) -> Label {
     let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or_default();
     let inner = inner.trim().trim_start_matches('-').trim_end_matches('-').trim();
     if let Some(name) = inner.strip_prefix("$labels.").filter(|name| crate::schema::is_classic_name(name)) {
-        return series.get(name);
+        return series.get(name).clone();
     }
     // Text beside the template is there whatever the template becomes.
     let beside = text.split("{{").next().is_some_and(|head| !head.trim().is_empty())

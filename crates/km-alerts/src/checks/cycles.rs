@@ -3,35 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Look;
-use super::pairs::{Class, agreements, classes};
+use super::held::{Class, Held};
 use crate::config::InhibitRule;
 use crate::finding::Level;
-use crate::labels::{Presence, Verdict};
+use crate::labels::Verdict;
 use crate::matcher::implied;
 use crate::report::Report;
 
-pub(super) fn check(look: &Look<'_>, report: &mut Report) {
-    let by_matchers = of_matchers(look, report);
-    // Where the labels of `equal` may be missing on one side only, the circle may never close.
-    if !of_alerts(look, &by_matchers, true, report) {
-        of_alerts(look, &by_matchers, false, report);
-    }
-}
-
 /// Circles that hold whatever alerts there are: the targets of each rule are sources of the next, and all compare the
 /// same labels.
-fn of_matchers(look: &Look<'_>, report: &mut Report) -> BTreeSet<usize> {
+pub(super) fn of_matchers(look: &Look<'_>, report: &mut Report) -> BTreeSet<usize> {
     let rules = &look.configuration.inhibit_rules;
-    let leads = |from: &InhibitRule, to: &InhibitRule| {
-        let same_equal = labels(from) == labels(to);
+    let labels: Vec<BTreeSet<&str>> = rules.iter().map(labels).collect();
+    let leads = |(at, from): (usize, &InhibitRule), (other, to): (usize, &InhibitRule)| {
+        let same_equal = labels.get(at) == labels.get(other);
         let usable = |rule: &InhibitRule| {
             !rule.source.is_unclear && !rule.target.is_unclear && !rule.target.matchers.is_empty()
         };
-        usable(from) && usable(to) && same_equal && implied(&from.target.all(), &to.source.all())
+        same_equal && usable(from) && usable(to) && implied(&from.target.all(), &to.source.all())
     };
     let edges: Vec<Vec<usize>> = rules
         .iter()
-        .map(|from| rules.iter().enumerate().filter(|(_, to)| leads(from, to)).map(|(at, _)| at).collect())
+        .enumerate()
+        .map(|from| rules.iter().enumerate().filter(|to| leads(from, *to)).map(|(at, _)| at).collect())
         .collect();
     let mut said = BTreeSet::new();
     for circle in circles(&edges).into_iter().filter(|circle| circle.len() > 1) {
@@ -56,74 +50,87 @@ fn line(look: &Look<'_>, rule: &InhibitRule) -> usize {
     look.sources.get(rule.spot.source).map_or(0, |source| source.mark(rule.spot.mark).line)
 }
 
-/// Circles of the known alerts, over edges that are certain as far as matchers go. When `strict`, both alerts of each
-/// edge have all labels of `equal`, or lack them. Whether any was found.
-fn of_alerts(look: &Look<'_>, said: &BTreeSet<usize>, strict: bool, report: &mut Report) -> bool {
-    let mut any = false;
-    let count = look.alerts.rules.len();
-    let mut edges: Vec<Vec<usize>> = vec![Vec::new(); count];
-    // Classes of sources and targets stand between the alerts, so that edges do not multiply.
-    let mut rule_of: BTreeMap<usize, usize> = BTreeMap::new();
-    let rules = &look.configuration.inhibit_rules;
-    for (nth, rule) in rules.iter().enumerate() {
-        let usable = !rule.source.is_unclear && !rule.target.is_unclear && !rule.source.matchers.is_empty();
-        if !usable || said.contains(&nth) {
-            continue;
-        }
-        let (sources, targets) = (
-            classes(look, rule, &rule.source, &rule.target),
-            classes(look, rule, &rule.target, &rule.source),
-        );
-        let first_target = edges.len();
-        for target in &targets {
+/// Who mutes whom of the known alerts, over edges that are certain as far as matchers go.
+///
+/// Classes of sources and targets stand between the alerts, so that edges do not multiply.
+pub(super) struct Mutings {
+    edges: Vec<Vec<usize>>,
+    /// Edges that hold only where a label of `equal` is not missing on one side.
+    loose: Vec<(usize, usize)>,
+    /// The inhibit rule of a class of sources.
+    rule_of: BTreeMap<usize, usize>,
+}
+
+impl Mutings {
+    pub(super) fn new(alerts: usize) -> Self {
+        Self { edges: vec![Vec::new(); alerts], loose: Vec::new(), rule_of: BTreeMap::new() }
+    }
+
+    pub(super) fn add(&mut self, nth: usize, held: &Held<'_>) {
+        let targets = self.edges.len();
+        for target in &held.targets {
             let muted = target.members.iter().filter(|member| {
                 member.verdict == Verdict::Certain && member.is_other_side == Verdict::Impossible
             });
-            edges.push(muted.map(|member| member.at).collect());
+            self.edges.push(muted.map(|member| member.at).collect());
         }
-        for source in &sources {
-            let node = edges.len();
-            rule_of.insert(node, nth);
-            let reached = targets.iter().enumerate().filter(|(_, target)| closes(source, target, strict));
-            edges.push(reached.map(|(at, _)| first_target + at).collect());
+        let mut nodes: BTreeMap<*const Class<'_>, usize> = BTreeMap::new();
+        for source in &held.sources {
+            let node = self.edges.len();
+            nodes.insert(source, node);
+            self.rule_of.insert(node, nth);
+            self.edges.push(Vec::new());
             for member in source.members.iter().filter(|member| member.verdict == Verdict::Certain) {
-                if let Some(from) = edges.get_mut(member.at) {
+                if let Some(from) = self.edges.get_mut(member.at) {
                     from.push(node);
                 }
             }
         }
-    }
-    for circle in circles(&edges) {
-        let alerts: Vec<&str> = circle
-            .iter()
-            .filter_map(|at| look.alerts.rules.get(*at))
-            .map(|alert| alert.name.as_str())
-            .collect();
-        let nths: BTreeSet<usize> = circle.iter().filter_map(|node| rule_of.get(node).copied()).collect();
-        let Some(first) = nths.first().and_then(|nth| rules.get(*nth)) else { continue };
-        if alerts.len() < 2 {
-            continue;
+        for (source, target_nth, target, _) in held.live() {
+            let Some(node) = nodes.get(&std::ptr::from_ref(source)).copied() else { continue };
+            if !source.is_settled() || !target.is_settled() {
+                self.loose.push((node, targets + target_nth));
+            } else if let Some(edges) = self.edges.get_mut(node) {
+                edges.push(targets + target_nth);
+            }
         }
-        let lines: Vec<String> =
-            nths.iter().filter_map(|nth| Some(line(look, rules.get(*nth)?).to_string())).collect();
+    }
+
+    /// Says of circles: errors where nothing keeps them from closing, or else warnings.
+    pub(super) fn say(mut self, look: &Look<'_>, report: &mut Report) {
+        let strict = circles(&self.edges);
+        if strict.iter().any(|circle| self.shown(look, circle, Level::Error, report)) {
+            return;
+        }
+        for (from, to) in std::mem::take(&mut self.loose) {
+            if let Some(edges) = self.edges.get_mut(from) {
+                edges.push(to);
+            }
+        }
+        for circle in circles(&self.edges) {
+            self.shown(look, &circle, Level::Warning, report);
+        }
+    }
+
+    fn shown(&self, look: &Look<'_>, circle: &[usize], level: Level, report: &mut Report) -> bool {
+        let rules = &look.configuration.inhibit_rules;
+        let known = circle.iter().filter_map(|at| look.alerts.rules.get(*at));
+        let alerts: Vec<&str> = known.map(|alert| alert.name.as_str()).collect();
+        let nths: BTreeSet<usize> =
+            circle.iter().filter_map(|node| self.rule_of.get(node).copied()).collect();
+        let first = nths.first().and_then(|nth| rules.get(*nth));
+        let Some(first) = first.filter(|_| alerts.len() > 1) else { return false };
+        let lines = nths.iter().filter_map(|nth| Some(line(look, rules.get(*nth)?).to_string()));
         let shown: Vec<&str> = alerts.iter().copied().take(6).collect();
         let message = format!(
             "inhibit rules in a circle (lines {}): `{}`{} mute each other, and nobody is notified",
-            lines.join(", "),
+            lines.collect::<Vec<_>>().join(", "),
             shown.join("`, `"),
             if alerts.len() > shown.len() { " and others" } else { "" }
         );
-        any = true;
-        let level = if strict { Level::Error } else { Level::Warning };
         look.say(report, first.spot, "AM106", level, message, None);
+        true
     }
-    any
-}
-
-/// Whether the source can mute the target; when `strict`, in every label of `equal` both are there or both are not.
-fn closes(source: &Class<'_>, target: &Class<'_>, strict: bool) -> bool {
-    let is_settled = |class: &Class<'_>| class.equal.iter().all(|label| label.presence != Presence::Maybe);
-    agreements(source, target).is_some() && (!strict || (is_settled(source) && is_settled(target)))
 }
 
 /// Strongly connected components with more than one node (Tarjan, without recursion), each in the order of its nodes.

@@ -141,7 +141,7 @@ fn protected(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
 
 fn layers(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
     let layers = |side: &Side| -> Option<Vec<usize>> {
-        let values = Labels::unknown().under(&side.matchers).get("layer");
+        let values = Labels::unknown().under(&side.matchers).get("layer").clone();
         let known = values.values.filter(|_| values.presence == Presence::Always)?;
         known.iter().map(|value| LAYERS.iter().position(|layer| layer == value)).collect()
     };

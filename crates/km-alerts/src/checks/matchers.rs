@@ -1,6 +1,7 @@
 //! Matchers that none of the known alerts can meet: mostly names that were mistyped.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Look;
 use crate::finding::Level;
@@ -30,20 +31,21 @@ pub(super) fn check(look: &Look<'_>, report: &mut Report) {
 /// What the alerts are made of.
 struct Known<'a> {
     labels: Vec<&'a Labels>,
+    /// Whether a matcher is met, by what it says: many rules have the same ones.
+    met: RefCell<HashMap<String, bool>>,
     names: BTreeSet<&'a str>,
 }
 
 impl<'a> Known<'a> {
     fn of(look: &'a Look<'_>) -> Self {
         let labels = look.alerts.rules.iter().map(|rule| &rule.labels).collect();
-        Self { labels, names: look.alerts.names().into_keys().collect() }
+        Self { labels, met: RefCell::default(), names: look.alerts.names().into_keys().collect() }
     }
 
     fn hold(&self, look: &Look<'_>, spot: Spot, matchers: &[&Matcher], what: &str, report: &mut Report) {
         let mut all_are_met = true;
         for matcher in matchers.iter().filter(|matcher| !matcher.takes_absence()) {
-            let is_met = |labels: &&Labels| labels.meet([*matcher]) != Verdict::Impossible;
-            if !self.labels.iter().any(is_met) {
+            if !self.is_met(matcher) {
                 all_are_met = false;
                 let message = format!(
                     "none of the {} known alerts meets `{}` {what}",
@@ -66,6 +68,14 @@ impl<'a> Known<'a> {
         }
     }
 
+    fn is_met(&self, matcher: &Matcher) -> bool {
+        *self
+            .met
+            .borrow_mut()
+            .entry(matcher.shown())
+            .or_insert_with(|| self.labels.iter().any(|labels| labels.meet([matcher]) != Verdict::Impossible))
+    }
+
     /// A label that is near to one that is known, and that nobody names itself.
     fn misspelt(&self, matcher: &Matcher) -> Option<&str> {
         if self.names.contains(matcher.name.as_str()) {
@@ -78,8 +88,12 @@ impl<'a> Known<'a> {
         if let Some(near) = self.misspelt(matcher) {
             return Some(format!("did you mean the label `{near}`?"));
         }
-        let values: BTreeSet<String> =
-            self.labels.iter().filter_map(|labels| labels.get(&matcher.name).values).flatten().collect();
+        let values: BTreeSet<String> = self
+            .labels
+            .iter()
+            .filter_map(|labels| labels.get(&matcher.name).values.clone())
+            .flatten()
+            .collect();
         let near =
             matcher.only()?.iter().find_map(|value| nearest(value, values.iter().map(String::as_str)))?;
         Some(format!("did you mean `{near}`?"))

@@ -1,6 +1,7 @@
 //! The checks. Each file looks at one part of a configuration.
 
 mod cycles;
+mod held;
 mod inhibit;
 mod matchers;
 mod pairs;
@@ -8,6 +9,8 @@ mod receivers;
 mod refused;
 mod routes;
 
+use self::cycles::Mutings;
+use self::held::{Crowd, Held};
 use crate::config::Configuration;
 use crate::finding::Level;
 use crate::report::{Report, Spot};
@@ -59,6 +62,26 @@ pub(crate) fn run(look: &Look<'_>, report: &mut Report) {
     routes::check(look, report);
     inhibit::check(look, report);
     matchers::check(look, report);
-    pairs::check(look, report);
-    cycles::check(look, report);
+    against_alerts(look, report);
+}
+
+/// Holds every inhibit rule against the alerts, one after the other: all at once would be a lot.
+fn against_alerts(look: &Look<'_>, report: &mut Report) {
+    let in_circles = cycles::of_matchers(look, report);
+    if look.alerts.rules.is_empty() {
+        return;
+    }
+    let crowd = Crowd::new(&look.alerts.rules);
+    let mut mutings = Mutings::new(look.alerts.rules.len());
+    for (nth, rule) in look.configuration.inhibit_rules.iter().enumerate() {
+        if rule.source.is_unclear || rule.target.is_unclear {
+            continue;
+        }
+        let held = Held::of(&crowd, rule);
+        pairs::check(look, rule, &held, report);
+        if !in_circles.contains(&nth) && !rule.source.matchers.is_empty() {
+            mutings.add(nth, &held);
+        }
+    }
+    mutings.say(look, report);
 }

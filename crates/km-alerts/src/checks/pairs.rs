@@ -1,113 +1,31 @@
-//! Inhibit rules held against the alerts that there are: which pairs of a source and a target can come about.
-//!
-//! Sources and targets are first put together by what they are in the labels of `equal`, so that thousands of alerts
-//! are a few classes.
+//! What the pairs of a source and a target of an inhibit rule have in common, of the alerts that there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Look;
-use super::inhibit::{LAYERS, say_unguarded};
+use super::held::{Class, Held, Member};
+use super::inhibit::{LAYERS, say_unguarded, unguarded_by_matchers};
 use crate::config::{InhibitRule, Side};
 use crate::finding::Level;
-use crate::labels::{Agreement, Label, Presence, Verdict};
+use crate::labels::{Agreement, Presence, Verdict};
 use crate::report::Report;
 use crate::rules::Rule;
 
 /// Names of alerts that are sent so that somebody notices when they stop.
 const DEAD_MANS_SWITCHES: [&str; 4] = ["Watchdog", "DeadMansSwitch", "DeadMansSnitch", "Heartbeat"];
 
-/// An alert that may be a source or a target.
-pub(super) struct Member<'a> {
-    pub(super) at: usize,
-    pub(super) rule: &'a Rule,
-    pub(super) verdict: Verdict,
-    pub(super) is_other_side: Verdict,
-}
-
-/// Alerts that are the same in the labels of `equal`.
-pub(super) struct Class<'a> {
-    pub(super) equal: Vec<Label>,
-    pub(super) members: Vec<Member<'a>>,
-}
-
-impl Member<'_> {
-    /// Whether the rule names every label by which it is on this side. Otherwise a metric would have to bring it.
-    fn is_named(&self, side: &Side) -> bool {
-        let names: BTreeSet<&str> = self.rule.labels.names().map(|(name, _)| name).collect();
-        side.matchers.iter().all(|matcher| matcher.takes_absence() || names.contains(matcher.name.as_str()))
+pub(super) fn check(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
+    if held.sources.is_empty() || held.targets.is_empty() {
+        // That no alert is on a side was said of its matchers.
+        return unguarded_by_matchers(look, rule, report);
     }
-
-    /// Whether it was written to be on the other side, and is on this one only in case that a metric brings a label
-    /// that nothing names.
-    fn is_of_the_other_side(&self, side: &Side) -> bool {
-        self.is_other_side == Verdict::Certain && self.verdict == Verdict::Possible && !self.is_named(side)
-    }
-}
-
-/// The alerts that may be on a side, by what they are in the labels of `equal`.
-pub(super) fn classes<'a>(
-    look: &'a Look<'_>,
-    rule: &InhibitRule,
-    side: &Side,
-    other: &Side,
-) -> Vec<Class<'a>> {
-    let mut classes: BTreeMap<Vec<Label>, Vec<Member<'_>>> = BTreeMap::new();
-    for (at, alert) in look.alerts.rules.iter().enumerate() {
-        let verdict = alert.labels.meet(&side.matchers);
-        if verdict == Verdict::Impossible {
-            continue;
-        }
-        let is_other_side = alert.labels.meet(&other.matchers);
-        let equal = rule.equal.iter().map(|label| {
-            let of_label = side.of(&label.text);
-            of_label.fold(alert.labels.get(&label.text), |known, matcher| known.under(matcher))
-        });
-        let member = Member { at, rule: alert, verdict, is_other_side };
-        classes.entry(equal.collect()).or_default().push(member);
-    }
-    classes.into_iter().map(|(equal, members)| Class { equal, members }).collect()
-}
-
-/// How the pairs of two classes agree in each label of `equal`; nothing when in one they never do.
-pub(super) fn agreements(source: &Class<'_>, target: &Class<'_>) -> Option<Vec<Agreement>> {
-    let all = source.equal.iter().zip(&target.equal).map(|(source, target)| source.agrees(target));
-    all.map(|agreement| (agreement != Agreement::None).then_some(agreement)).collect()
-}
-
-pub(super) fn check(look: &Look<'_>, report: &mut Report) {
-    if look.alerts.rules.is_empty() {
-        return;
-    }
-    for rule in look
-        .configuration
-        .inhibit_rules
-        .iter()
-        .filter(|rule| !rule.source.is_unclear && !rule.target.is_unclear)
-    {
-        let mut sources = classes(look, rule, &rule.source, &rule.target);
-        let mut targets = classes(look, rule, &rule.target, &rule.source);
-        let mut is_certain = true;
-        for (classes, side) in [(&mut sources, &rule.source), (&mut targets, &rule.target)] {
-            for class in classes.iter_mut() {
-                let before = class.members.len();
-                class.members.retain(|member| !member.is_of_the_other_side(side));
-                is_certain &= class.members.len() == before;
-            }
-            classes.retain(|class| !class.members.is_empty());
-        }
-        if sources.is_empty() || targets.is_empty() {
-            // That no alert is on a side was said of its matchers.
-            super::inhibit::unguarded_by_matchers(look, rule, report);
-            continue;
-        }
-        let pairs = Pairs::of(rule, &sources, &targets);
-        pairs.dead(look, rule, [&sources, &targets], is_certain, report);
-        pairs.unscoped(look, rule, report);
-        pairs.unguarded(look, rule, report);
-        protected(look, rule, &sources, &targets, report);
-        layers(look, rule, &sources, &targets, report);
-        both_sides(look, rule, &sources, report);
-    }
+    let pairs = Pairs::of(rule, held);
+    pairs.dead(look, rule, held, report);
+    pairs.unscoped(look, rule, report);
+    pairs.unguarded(look, rule, report);
+    protected(look, rule, held, report);
+    layers(look, rule, held, report);
+    both_sides(look, rule, held, report);
 }
 
 /// What the pairs of a rule have in common.
@@ -123,22 +41,17 @@ struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    fn of(rule: &InhibitRule, sources: &[Class<'a>], targets: &[Class<'a>]) -> Self {
+    fn of(rule: &InhibitRule, held: &Held<'a>) -> Self {
         let mut pairs = Self { live: 0, open: BTreeSet::new(), all_open: false, unscoped: None };
-        for (source, target) in
-            sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target)))
-        {
-            let Some(agreements) = agreements(source, target) else { continue };
+        for (source, _, target, agreements) in held.live() {
             pairs.live += 1;
             let is_open =
                 |agreement: &Agreement| matches!(agreement, Agreement::Either | Agreement::ByAbsence);
-            let open =
-                agreements.iter().enumerate().filter(|(_, agreement)| is_open(agreement)).map(|(at, _)| at);
-            pairs.open.extend(open);
+            let open = agreements.iter().enumerate().filter(|(_, agreement)| is_open(agreement));
+            pairs.open.extend(open.map(|(at, _)| at));
             pairs.all_open |= agreements.iter().all(is_open);
-            let lacking =
-                |class: &Class<'_>| class.equal.iter().all(|label| label.presence == Presence::Never);
-            if !rule.equal.is_empty() && pairs.unscoped.is_none() && lacking(source) && lacking(target) {
+            if !rule.equal.is_empty() && pairs.unscoped.is_none() && source.lacks_all() && target.lacks_all()
+            {
                 let one = |class: &Class<'a>| class.members.first().map(|member| member.rule);
                 pairs.unscoped = one(source).zip(one(target));
             }
@@ -147,15 +60,8 @@ impl<'a> Pairs<'a> {
     }
 
     /// A rule of which no pair can come about.
-    fn dead(
-        &self,
-        look: &Look<'_>,
-        rule: &InhibitRule,
-        [sources, targets]: [&[Class<'_>]; 2],
-        is_certain: bool,
-        report: &mut Report,
-    ) {
-        let level = if is_certain { look.closed_level() } else { Level::Warning };
+    fn dead(&self, look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
+        let level = if held.is_whole { look.closed_level() } else { Level::Warning };
         if self.live > 0 {
             return;
         }
@@ -165,7 +71,7 @@ impl<'a> Pairs<'a> {
                 classes.iter().filter_map(|class| class.equal.get(at)).map(|label| label.presence).collect()
             };
             let only = |presences: &BTreeSet<Presence>, one| presences.len() == 1 && presences.contains(&one);
-            let (source, target) = (presence(sources), presence(targets));
+            let (source, target) = (presence(&held.sources), presence(&held.targets));
             let lacking = if only(&source, Presence::Never) && only(&target, Presence::Always) {
                 "sources lack"
             } else if only(&source, Presence::Always) && only(&target, Presence::Never) {
@@ -217,27 +123,12 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// The pairs of classes that can come about.
-fn live<'c, 'a>(
-    sources: &'c [Class<'a>],
-    targets: &'c [Class<'a>],
-) -> impl Iterator<Item = (&'c Class<'a>, &'c Class<'a>)> {
-    let pairs = sources.iter().flat_map(move |source| targets.iter().map(move |target| (source, target)));
-    pairs.filter(|(source, target)| agreements(source, target).is_some())
-}
-
 /// Targets that must never be muted.
-fn protected(
-    look: &Look<'_>,
-    rule: &InhibitRule,
-    sources: &[Class<'_>],
-    targets: &[Class<'_>],
-    report: &mut Report,
-) {
+fn protected(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
     let mut said = BTreeSet::new();
-    for (source, target) in live(sources, targets) {
+    for (source, _, target, _) in held.live() {
         for member in target.members.iter().filter(|member| member.is_named(&rule.target)) {
-            let label = member.rule.labels.get("protected");
+            let label = member.rule.labels.get("protected").clone();
             let says = label.presence == Presence::Always
                 && label.values.is_some_and(|values| values.contains("true"));
             let is_switch = DEAD_MANS_SWITCHES.contains(&member.rule.name.as_str());
@@ -259,24 +150,19 @@ fn protected(
 }
 
 /// Sources that lie above their targets.
-fn layers(
-    look: &Look<'_>,
-    rule: &InhibitRule,
-    sources: &[Class<'_>],
-    targets: &[Class<'_>],
-    report: &mut Report,
-) {
+fn layers(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
     let layer = |member: &Member<'_>, side: &Side| -> Option<usize> {
         if !member.is_named(side) {
             return None;
         }
-        let label =
-            side.of("layer").fold(member.rule.labels.get("layer"), |label, matcher| label.under(matcher));
+        let label = side
+            .of("layer")
+            .fold(member.rule.labels.get("layer").clone(), |label, matcher| label.under(matcher));
         let values = label.values.filter(|values| label.presence == Presence::Always && values.len() == 1)?;
         LAYERS.iter().position(|layer| values.contains(*layer))
     };
     let said_already = [&rule.source, &rule.target].iter().all(|side| side.of("layer").next().is_some());
-    for (source, target) in live(sources, targets).filter(|_| !said_already) {
+    for (source, _, target, _) in held.live().filter(|_| !said_already) {
         let above = source
             .members
             .iter()
@@ -305,8 +191,8 @@ fn layers(
 }
 
 /// Alerts that are a source and a target of one rule: they do not mute each other, and not themselves.
-fn both_sides(look: &Look<'_>, rule: &InhibitRule, sources: &[Class<'_>], report: &mut Report) {
-    let members = sources.iter().flat_map(|class| &class.members);
+fn both_sides(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
+    let members = held.sources.iter().flat_map(|class| &class.members);
     let both = members
         .filter(|member| member.verdict == Verdict::Certain && member.is_other_side == Verdict::Certain)
         .map(|member| member.rule.name.as_str());

@@ -1,9 +1,9 @@
 //! Routes that no alert reaches, and groups by labels that no alert has.
 
 use super::Look;
-use crate::config::Route;
+use crate::config::{Route, Word};
 use crate::finding::Level;
-use crate::labels::{Presence, Verdict};
+use crate::labels::{Labels, Presence, Verdict};
 use crate::matcher::{Matcher, contradiction, implied};
 use crate::report::Report;
 
@@ -54,19 +54,24 @@ fn shadowed(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) {
 
 /// Groups by a label that none of the alerts of the route has.
 fn grouped(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) {
-    let way = look.configuration.way_to(at);
-    let coming: Vec<_> = look
-        .alerts
-        .rules
-        .iter()
-        .filter(|rule| rule.labels.meet(way.iter().copied()) != Verdict::Impossible)
-        .map(|rule| rule.labels.under(way.iter().copied()))
-        .collect();
-    if coming.is_empty() {
+    let labels: Vec<&Word> = route.group_by.iter().filter(|label| label.text != "...").collect();
+    if labels.is_empty() {
         return;
     }
-    for label in route.group_by.iter().filter(|label| label.text != "...") {
-        if coming.iter().all(|labels| labels.get(&label.text).presence == Presence::Never) {
+    let way = look.configuration.way_to(at);
+    let rules = look.alerts.rules.iter();
+    let coming: Vec<&Labels> = rules
+        .map(|rule| &rule.labels)
+        .filter(|labels| labels.meet(way.iter().copied()) != Verdict::Impossible)
+        .collect();
+    let lacks = |labels: &&Labels, name: &str| {
+        let of_label = way.iter().filter(|matcher| matcher.name == name);
+        labels.get(name).presence == Presence::Never
+            || of_label.fold(labels.get(name).clone(), |label, matcher| label.under(matcher)).presence
+                == Presence::Never
+    };
+    for label in labels.into_iter().filter(|_| !coming.is_empty()) {
+        if coming.iter().all(|labels| lacks(labels, &label.text)) {
             let unless = look.unless_external();
             let message = format!(
                 "none of the {} alerts that come here has the label `{}`{unless}",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use crate::finding::Level;
-use crate::matcher;
+use crate::matcher::{self, Matcher};
 use crate::near::nearest;
 use crate::report::{Report, Spot};
 use crate::source::Source;
@@ -46,6 +46,8 @@ pub(crate) struct Fit<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) target: Option<Version>,
     pub(crate) report: &'a mut Report,
+    /// Regular expressions that were tried, and what is wrong with them.
+    pub(crate) known: HashMap<String, Result<(), String>>,
 }
 
 impl Fit<'_> {
@@ -169,15 +171,32 @@ impl Fit<'_> {
             let spot = spot.at(item.mark);
             match matcher::parse(line, item.mark) {
                 Err(why) => self.wrong(spot, format!("the matcher `{line}` cannot be read: {why}")),
-                Ok(_) if matcher::needs_utf8(line) => {
-                    if let Some(target) = self.target.filter(|target| *target < Version::new(0, 27, 0)) {
+                Ok(matchers) => {
+                    self.compiled(spot, &matchers);
+                    let is_new = matcher::needs_utf8(line);
+                    if let Some(target) =
+                        self.target.filter(|target| is_new && *target < Version::new(0, 27, 0))
+                    {
                         let message = format!(
                             "the matcher `{line}` is read since Alertmanager 0.27.0, and {target} refuses it"
                         );
                         self.report.add(self.sources, spot, "AM304", Level::Error, message, None);
                     }
                 }
-                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Whether regular expressions can be compiled too. Each is tried once.
+    fn compiled(&mut self, spot: Spot, matchers: &[Matcher]) {
+        for matcher in matchers.iter().filter(|matcher| matcher.op.is_regex()) {
+            if let Err(why) = self
+                .known
+                .entry(matcher.value.clone())
+                .or_insert_with(|| matcher::compile(&matcher.value).map(drop))
+                .clone()
+            {
+                self.wrong(spot, format!("`{}` is no regular expression: {why}", brief(&matcher.value)));
             }
         }
     }
@@ -203,6 +222,15 @@ impl Fit<'_> {
         let message = format!("{message}; Alertmanager refuses the file");
         self.report.add(self.sources, spot, "AM306", Level::Error, message, None);
     }
+}
+
+/// A text that is not too long to be shown.
+fn brief(text: &str) -> String {
+    let mut shown: String = text.chars().take(80).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// What a value should have been, when it is not.
