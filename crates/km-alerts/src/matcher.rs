@@ -80,6 +80,10 @@ impl Matcher {
         same != self.op.is_negative()
     }
 
+    pub(crate) const fn is_negative(&self) -> bool {
+        self.op.is_negative()
+    }
+
     pub(crate) fn takes_absence(&self) -> bool {
         self.takes("")
     }
@@ -181,8 +185,9 @@ fn parsed(value: &str) -> Result<Hir, String> {
     if repeats_a_repetition(value) {
         return Err("a repetition is repeated".to_owned());
     }
-    let parse = |pattern: &str| regex_syntax::Parser::new().parse(pattern);
-    parse(value).or_else(|error| parse(&as_go_reads_it(value)).map_err(|_| said(&error.to_string())))
+    let parse =
+        |pattern: &str| regex_syntax::Parser::new().parse(pattern).map_err(|error| said(&error.to_string()));
+    parse(value).or_else(|why| parse(&as_go_reads_it(value)).map_err(|_| why))
 }
 
 /// The part of an error that names the mistake.

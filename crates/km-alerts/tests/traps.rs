@@ -130,6 +130,20 @@ fn structure_of_inhibit_rules() {
             ],
             vec![],
         ),
+        (
+            vec![
+                "{source_matchers: ['alertname=H'], target_match_re: {alertname: '.*'}, equal: [alertname]}",
+            ],
+            vec!["AM108"],
+        ),
+        (
+            vec!["{source_matchers: ['a=x'], target_matchers: ['alertname!=B'], equal: [alertname]}"],
+            vec!["AM108"],
+        ),
+        (
+            vec!["{source_matchers: ['a=x'], target_matchers: ['alertname=~\"B.*\"'], equal: [alertname]}"],
+            vec![],
+        ),
         // Layers.
         (
             vec![
@@ -171,7 +185,7 @@ fn what_rules_drop_makes_a_rule_unscoped_or_dead() {
         ("up{cluster!=\"\"} == 0", "sum(x) > 1", vec![("AM103", Level::Warning)]),
         ("max by (cluster) (up{cluster!=\"\"}) == 0", "sum(x) > 1", vec![("AM103", Level::Error)]),
         ("sum(up) == 0", "x{cluster=~\".+\"} > 1", vec![("AM103", Level::Error)]),
-        ("up{cluster=\"a\"} == 0", "x{cluster=\"b\"} > 1", vec![("AM103", Level::Warning)]),
+        ("up{cluster=\"a\"} == 0", "x{cluster=\"b\"} > 1", vec![("AM103", Level::Note)]),
         ("sum by (cluster) (up) == 0", "x > 1", vec![("AM104", Level::Warning)]),
         ("sum by (cluster) (up{cluster!=\"\"}) == 0", "x > 1", vec![]),
         ("absent(up{cluster=\"a\"})", "x > on (cluster) y{cluster!=\"\"}", vec![]),

@@ -4,7 +4,7 @@ use super::Look;
 use crate::config::{InhibitRule, Side};
 use crate::finding::Level;
 use crate::labels::{Labels, Presence};
-use crate::matcher::{contradiction, implied};
+use crate::matcher::{Matcher, contradiction, implied};
 use crate::report::Report;
 
 /// Layers in the order in which they carry each other. What is above may be muted by what is below.
@@ -118,11 +118,12 @@ fn two_sided(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) -> bool {
 
 /// Targets that are met by an alert without labels.
 fn unlabelled(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
-    let of_labels: Vec<_> =
-        rule.target.matchers.iter().filter(|matcher| matcher.name != "alertname").collect();
-    let by_name =
-        rule.target.of("alertname").any(|matcher| !matcher.takes_absence() && matcher.only().is_some());
-    if !of_labels.is_empty() && !by_name && of_labels.iter().all(|matcher| matcher.takes_absence()) {
+    // An alert always has a name, so that only a name that is asked for leaves others out.
+    let leaves_out = |matcher: &Matcher| match matcher.name.as_str() {
+        "alertname" => !matcher.is_negative() && !matcher.takes_whatever_is_there(),
+        _ => !matcher.takes_absence(),
+    };
+    if !rule.target.matchers.is_empty() && !rule.target.matchers.iter().any(leaves_out) {
         let message =
             format!("targets are alerts without labels too: `{}` is met by absence", rule.target.shown());
         let help = "say what a target has, such as `needs_x=\"true\"`, instead of what it lacks".to_owned();

@@ -89,14 +89,14 @@ impl<'a> Pairs<'a> {
             look.say(report, rule.spot.at(label.mark), "AM103", level, message, None);
         }
         if !said {
+            // Other alerts than the known ones may have the values.
             let names: Vec<&str> = rule.equal.iter().map(|label| label.text.as_str()).collect();
             let message = format!(
-                "{} never mutes: no source and target can be equal in `{}`{}",
+                "{} mutes none of the known alerts: no source and target can be equal in `{}`",
                 rule.shown(),
-                names.join("`, `"),
-                look.unless_external()
+                names.join("`, `")
             );
-            look.say(report, rule.spot, "AM103", level, message, None);
+            look.say(report, rule.spot, "AM103", Level::Note, message, None);
         }
     }
 
