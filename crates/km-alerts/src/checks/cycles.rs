@@ -7,7 +7,7 @@ use super::held::{Class, Held};
 use crate::config::InhibitRule;
 use crate::finding::Level;
 use crate::labels::Verdict;
-use crate::matcher::implied;
+use crate::matcher::{Matcher, implied};
 use crate::report::Report;
 
 /// Circles that hold whatever alerts there are: the targets of each rule are sources of the next, and all compare the
@@ -15,12 +15,18 @@ use crate::report::Report;
 pub(super) fn of_matchers(look: &Look<'_>, report: &mut Report) -> BTreeSet<usize> {
     let rules = &look.configuration.inhibit_rules;
     let labels: Vec<BTreeSet<&str>> = rules.iter().map(labels).collect();
+    let sides: Vec<(Vec<&Matcher>, Vec<&Matcher>)> =
+        rules.iter().map(|rule| (rule.source.all(), rule.target.all())).collect();
+    let implies = |at: usize, other: usize| {
+        let both = sides.get(at).zip(sides.get(other));
+        both.is_some_and(|((_, targets), (sources, _))| implied(targets, sources))
+    };
     let leads = |(at, from): (usize, &InhibitRule), (other, to): (usize, &InhibitRule)| {
         let same_equal = labels.get(at) == labels.get(other);
         let usable = |rule: &InhibitRule| {
             !rule.source.is_unclear && !rule.target.is_unclear && !rule.target.matchers.is_empty()
         };
-        same_equal && usable(from) && usable(to) && implied(&from.target.all(), &to.source.all())
+        same_equal && usable(from) && usable(to) && implies(at, other)
     };
     let edges: Vec<Vec<usize>> = rules
         .iter()

@@ -218,6 +218,7 @@ fn integration(look: &Look<'_>, spot: Spot, key: &str, node: &Arc<Node>, report:
         "webex_configs" if !authorized(look, node) => {
             refused(look, report, spot, "an item of `webex_configs` has no `http_config.authorization`");
         }
+        "sns_configs" => sns(look, spot, node, report),
         "incidentio_configs" => incidentio(look, spot, node, report),
         _ => {}
     }
@@ -268,6 +269,13 @@ fn slack(look: &Look<'_>, spot: Spot, node: &Node, report: &mut Report) {
     let updates = text(node, "update_message").is_some_and(is_true);
     if updates && text(node, "api_url").is_some_and(|url| !posts_messages(url)) && url.is_some() {
         refused(look, report, spot, "`update_message` needs a bot token, and a webhook is given");
+    }
+}
+
+fn sns(look: &Look<'_>, spot: Spot, node: &Node, report: &mut Report) {
+    let Some(sigv4) = node.get("sigv4") else { return };
+    if says(sigv4, "access_key") != says(sigv4, "secret_key") {
+        refused(look, report, spot.at(sigv4.mark), "`access_key` and `secret_key` need each other");
     }
 }
 

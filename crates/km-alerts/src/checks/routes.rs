@@ -8,9 +8,11 @@ use crate::matcher::{Matcher, contradiction, implied};
 use crate::report::Report;
 
 pub(super) fn check(look: &Look<'_>, report: &mut Report) {
+    let own: Vec<Vec<&Matcher>> =
+        look.configuration.routes.iter().map(|route| route.matchers.iter().collect()).collect();
     for (at, route) in look.configuration.routes.iter().enumerate() {
         if !contradictory(look, at, route, report) {
-            shadowed(look, at, route, report);
+            shadowed(look, at, route, &own, report);
         }
         grouped(look, at, route, report);
     }
@@ -32,16 +34,14 @@ fn contradictory(look: &Look<'_>, at: usize, route: &Route, report: &mut Report)
 }
 
 /// A route behind a sibling that takes all of its alerts and does not go on.
-fn shadowed(look: &Look<'_>, at: usize, route: &Route, report: &mut Report) {
+fn shadowed(look: &Look<'_>, at: usize, route: &Route, own: &[Vec<&Matcher>], report: &mut Report) {
     if route.parent.is_none() {
         return;
     }
     let way = look.configuration.way_to(at);
-    let earlier = look.configuration.routes.iter().take(at).filter(|other| other.parent == route.parent);
-    let shadow = earlier.filter(|other| !other.goes_on).find(|other| {
-        let wide: Vec<&Matcher> = other.matchers.iter().collect();
-        implied(&way, &wide)
-    });
+    let earlier = look.configuration.routes.iter().zip(own).take(at);
+    let mut siblings = earlier.filter(|(other, _)| other.parent == route.parent && !other.goes_on);
+    let shadow = siblings.find(|(_, wide)| implied(&way, wide)).map(|(shadow, _)| shadow);
     if let Some(shadow) = shadow {
         let line =
             look.sources.get(shadow.spot.source).map_or(0, |source| source.mark(shadow.spot.mark).line);
