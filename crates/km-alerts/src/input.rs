@@ -91,7 +91,10 @@ impl Contents {
         let parsed = match yaml::parse(&text) {
             Ok(parsed) => parsed,
             Err(error) => {
-                self.unreadable(source, error.mark, &error.why, report);
+                let at = text.lines().nth(error.mark.line.saturating_sub(1)).unwrap_or_default();
+                let is_template = ["{%", "{{", "<%"].iter().any(|mark| at.contains(mark));
+                let hint = if is_template { "; it looks like a template: render it first" } else { "" };
+                self.unreadable(source, error.mark, &format!("{}{hint}", error.why), report);
                 return false;
             }
         };

@@ -128,7 +128,11 @@ impl Relabel {
             Self::Drop(regex) => labels.clone().without(&matching(regex, true)),
             Self::Keep(regex) => labels.clone().without(&matching(regex, false)),
             Self::Touch(name) => labels.with(name, Label::maybe()),
-            Self::Anything => labels.loosened().or(&Labels::open()),
+            // Nobody takes the name away: without it nothing could be routed.
+            Self::Anything => {
+                let name = labels.get("alertname").clone();
+                labels.loosened().or(&Labels::open()).with("alertname", name)
+            }
         }
     }
 }

@@ -211,6 +211,13 @@ fn external_labels_decide_what_is_certain() {
                    alert_relabel_configs: [ { action: labeldrop, regex: clust.* } ]\n";
     let found = linted(&[inhibit(&[BY_CLUSTER]), raising(&alerts), rules(dropped)]);
     assert!(codes(&found).contains(&"AM102"), "{:?}", found.findings);
+    let relabelled = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: { name: k8s }\n\
+                      spec: { additionalAlertRelabelConfigs: { name: a, key: b } }\n";
+    let by_name = "{source_matchers: [severity=critical], target_matchers: ['severity=~\"warning|none\"'], \
+                   equal: [alertname, cluster]}";
+    let named = raising(&[("A", "a", "severity: critical"), ("Watchdog", "vector(1)", "severity: none")]);
+    let found = linted(&[inhibit(&[by_name]), named, rules(relabelled)]);
+    assert!(!codes(&found).contains(&"AM110"), "names stay what they are: {:#?}", found.findings);
     let resource = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: { name: k8s }\n\
                     spec: { externalLabels: { cluster: prod } }\n";
     assert_eq!(codes(&linted(&[inhibit(&[BY_CLUSTER]), raising(&alerts), rules(resource)])), [""; 0]);
@@ -403,6 +410,7 @@ fn what_cannot_be_read_is_said_and_does_no_harm() {
         ("- 1\n- 2\n", "AM001"),
         ("groups: []\n", "AM001"),
         ("{{ .Values.config }}", "AM001"),
+        ("route:\n{% if x %}\n  receiver: a\n", "AM001"),
         ("apiVersion: v1\nkind: Secret\ndata: {other.txt: eA==}\n", "AM001"),
         (anchors, "AM001"),
         (huge_list.as_str(), "AM001"),

@@ -13,7 +13,7 @@ use super::http::{Answer, Call};
 use super::{Place, free_port, items, until};
 
 const INSTALL: &str =
-    "apt-get update && apt-get install -y --no-install-recommends prometheus prometheus-alertmanager";
+    "apt-get update && apt-get install -y --no-install-recommends prometheus prometheus-alertmanager patch";
 
 /// A program that is killed when the test ends.
 struct Daemon {
