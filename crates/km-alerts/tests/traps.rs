@@ -310,6 +310,28 @@ fn routes() {
     }
 }
 
+/// What the Helm chart of kube-prometheus ships: any alert mutes `InfoInhibitor`, which mutes those of level info.
+#[test]
+fn an_alert_that_is_only_there_to_mute_may_be_muted_by_all() {
+    let rules = [
+        "{source_matchers: ['severity = critical'], target_matchers: ['severity =~ warning|info'], equal: [namespace, alertname]}",
+        "{source_matchers: ['severity = warning'], target_matchers: ['severity = info'], equal: [namespace, alertname]}",
+        "{source_matchers: ['alertname = InfoInhibitor'], target_matchers: ['severity = info'], equal: [namespace]}",
+        "{target_matchers: ['alertname = InfoInhibitor']}",
+    ];
+    let info = "ALERTS{severity=\"info\"} == 1 unless on(namespace) ALERTS{alertname!=\"InfoInhibitor\", severity=~\"warning|critical\"} == 1";
+    let alerts = [
+        ("InfoInhibitor", info, "severity: none"),
+        ("Busy", "sum by (namespace) (x) > 1", "severity: info"),
+        ("Down", "sum by (namespace) (y) > 1", "severity: critical"),
+        ("Watchdog", "vector(1)", "severity: none"),
+    ];
+    let linted = linted_with(&[inhibit(&rules), raising(&alerts)], &closed());
+    let errors = linted.findings.iter().filter(|finding| finding.level == Level::Error);
+    assert_eq!(errors.count(), 0, "{:#?}", linted.findings);
+    assert!(codes(&linted).contains(&"AM107"));
+}
+
 #[test]
 fn roots_that_alertmanager_refuses() {
     let receivers = "receivers: [{name: a, webhook_configs: [{url: 'http://a/'}]}]\n";

@@ -24,7 +24,8 @@ pub(super) fn of_matchers(look: &Look<'_>, report: &mut Report) -> BTreeSet<usiz
     let leads = |(at, from): (usize, &InhibitRule), (other, to): (usize, &InhibitRule)| {
         let same_equal = labels.get(at) == labels.get(other);
         let usable = |rule: &InhibitRule| {
-            !rule.source.is_unclear && !rule.target.is_unclear && !rule.target.matchers.is_empty()
+            let is_clear = !rule.source.is_unclear && !rule.target.is_unclear;
+            is_clear && !rule.source.matchers.is_empty() && !rule.target.matchers.is_empty()
         };
         same_equal && usable(from) && usable(to) && implies(at, other)
     };

@@ -34,7 +34,8 @@ pub(super) fn check(look: &Look<'_>, report: &mut Report) {
 }
 
 fn without_equal(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
-    if !rule.equal.is_empty() || pins_the_same_scope(rule) {
+    // Without matchers for its source a rule speaks of all alerts anyway, and that is said.
+    if !rule.equal.is_empty() || rule.source.matchers.is_empty() || pins_the_same_scope(rule) {
         return;
     }
     let message =
@@ -59,14 +60,13 @@ fn pins_the_same_scope(rule: &InhibitRule) -> bool {
     pinned(&rule.source).iter().any(|pin| target.contains(pin))
 }
 
+/// A side without matchers. That every alert mutes something may be wanted, of an alert that is only there to mute;
+/// that every alert is muted is not.
 fn missing(look: &Look<'_>, rule: &InhibitRule, report: &mut Report) {
-    for (side, what) in
-        [(&rule.source, "source: every alert is one"), (&rule.target, "target: every alert is one")]
-    {
-        if side.matchers.is_empty() {
-            let message = format!("{} has no matchers for its {what}", rule.shown());
-            look.say(report, rule.spot, "AM107", Level::Error, message, None);
-        }
+    let sides = [(&rule.source, "source", Level::Warning), (&rule.target, "target", Level::Error)];
+    for (_, what, level) in sides.into_iter().filter(|(side, ..)| side.matchers.is_empty()) {
+        let message = format!("{} has no matchers for its {what}: every alert is one", rule.shown());
+        look.say(report, rule.spot, "AM107", level, message, None);
     }
 }
 

@@ -192,6 +192,9 @@ fn layers(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Rep
 
 /// Alerts that are a source and a target of one rule: they do not mute each other, and not themselves.
 fn both_sides(look: &Look<'_>, rule: &InhibitRule, held: &Held<'_>, report: &mut Report) {
+    if rule.source.matchers.is_empty() {
+        return;
+    }
     let members = held.sources.iter().flat_map(|class| &class.members);
     let both = members
         .filter(|member| member.verdict == Verdict::Certain && member.is_other_side == Verdict::Certain)
