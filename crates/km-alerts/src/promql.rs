@@ -12,7 +12,7 @@ use promql_parser::parser::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
 };
 
-use crate::labels::{Label, Labels, Presence};
+use crate::labels::{Label, Labels, Presence, Verdict};
 use crate::matcher::{Matcher, Op};
 use crate::yaml::Mark;
 
@@ -230,9 +230,9 @@ fn of_label_replace(arguments: &[&Expr], depth: usize) -> Labels {
     };
     let verdict = Labels::none().with(from, source).meet([&whether]);
     let after = match verdict {
-        crate::labels::Verdict::Certain => replaced,
-        crate::labels::Verdict::Impossible => before,
-        crate::labels::Verdict::Possible => replaced.or(&before),
+        Verdict::Certain => replaced,
+        Verdict::Impossible => before,
+        Verdict::Possible => replaced.or(&before),
     };
     vector.with(to, after)
 }

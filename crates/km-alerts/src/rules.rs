@@ -1,12 +1,11 @@
 //! Alerts before they fire: rule files, what Prometheus adds to them, and alerts that others post.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use regex::Regex;
 
 use crate::finding::Level;
-use crate::labels::{Label, Labels};
+use crate::labels::{Label, Labels, Presence};
 use crate::promql::{self, NotFollowed};
 use crate::report::{Report, Spot};
 use crate::source::Source;
@@ -82,8 +81,7 @@ impl Sender {
         if !own.is_empty() {
             sender.external_labels.insert(own, format!("{}/{}", of("namespace"), of("name")));
         }
-        if let Some(additional) = spec.and_then(|spec| spec.get("additionalAlertRelabelConfigs")) {
-            let _: &Arc<Node> = additional;
+        if spec.is_some_and(|spec| spec.get("additionalAlertRelabelConfigs").is_some()) {
             sender.relabel.push(Relabel::Anything);
         }
         sender
@@ -101,12 +99,12 @@ impl Sender {
         for (name, value) in &self.external_labels {
             let known = labels.get(name).clone();
             let sent = match known.presence {
-                crate::labels::Presence::Always => known,
+                Presence::Always => known,
                 // An external value that is filled in at the start of Prometheus is there, but not known.
                 _ if value.contains('$') => known.or(&Label::always()).and(&Label::always()),
                 _ => {
                     let either = known.or(&Label::fixed(value));
-                    Label { presence: crate::labels::Presence::Always, ..either }
+                    Label { presence: Presence::Always, ..either }
                 }
             };
             labels.set(name, sent);
@@ -243,7 +241,7 @@ impl Alerts {
     pub(crate) fn names(&self) -> BTreeMap<&str, usize> {
         let mut names = BTreeMap::new();
         for (name, label) in self.rules.iter().flat_map(|rule| rule.labels.names()) {
-            if label.presence != crate::labels::Presence::Never {
+            if label.presence != Presence::Never {
                 *names.entry(name).or_default() += 1;
             }
         }

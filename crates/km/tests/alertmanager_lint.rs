@@ -6,10 +6,11 @@ mod harness;
 
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Stdio;
 
-use harness::Place;
 use harness::alerting::tool;
+use harness::{Place, items};
 use serde_json::Value;
 
 const GOOD: &str = "route: {receiver: a}
@@ -105,6 +106,32 @@ fn links_in_circles_and_what_is_no_text_do_no_harm() {
     std::fs::write(&bytes, b"route: \xff\xfe").unwrap();
     let ended = place.km(&["alertmanager", "lint", bytes.to_str().unwrap()]);
     assert!(ended.code == 2 && ended.out.contains("not UTF-8: byte 8"), "{}", ended.out);
+}
+
+/// Errors that say that Alertmanager refuses the file.
+const REFUSALS: [&str; 7] = ["AM206", "AM207", "AM208", "AM304", "AM305", "AM306", "AM307"];
+
+#[test]
+fn what_amtool_refuses_is_refused_and_nothing_else() {
+    let place = Place::new();
+    let (_, said) = tool("amtool", &["--version"]);
+    let version =
+        said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../km-alerts/tests/public/configurations");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // amtool reads no Secrets.
+    let plain: Vec<_> = files.filter(|path| !path.to_str().unwrap().contains("secret.yaml")).collect();
+    assert!(plain.len() > 50, "{}", plain.len());
+    for path in plain {
+        let path = path.to_str().unwrap();
+        let (taken, said) = tool("amtool", &["check-config", path]);
+        let ended = place.km(&["--json", "alertmanager", "lint", path, "--target-version", version]);
+        let document: Value = serde_json::from_str(&ended.out).unwrap();
+        let refusals = items(&document["findings"]).iter().filter(|finding| {
+            finding["level"] == "error" && REFUSALS.iter().any(|code| finding["code"] == *code)
+        });
+        assert_eq!(taken, refusals.count() == 0, "{path}: {said}\n{}", ended.out);
+    }
 }
 
 #[test]
