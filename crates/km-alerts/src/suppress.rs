@@ -20,8 +20,7 @@ struct Allowance {
     is_used: bool,
 }
 
-/// Takes out the findings that are allowed, and says of allowances without a reason or without an effect. Only the
-/// sources of `mine` are looked at.
+/// Takes out the findings that are allowed, and says of allowances without a reason or without an effect.
 pub(crate) fn apply(sources: &[Source], is_code: &dyn Fn(&str) -> bool, report: Report) -> Vec<Finding> {
     let mut allowances: Vec<Allowance> =
         sources.iter().enumerate().flat_map(|(nth, source)| allowances(nth, &source.text)).collect();
@@ -32,7 +31,9 @@ pub(crate) fn apply(sources: &[Source], is_code: &dyn Fn(&str) -> bool, report: 
             None => left.push(found.finding),
         }
     }
-    for allowance in &allowances {
+    // Checks of other rooms are theirs to judge.
+    let is_ours = |code: &str| code.starts_with("AM") || !is_code(code);
+    for allowance in allowances.iter().filter(|allowance| is_ours(&allowance.code)) {
         let Some(source) = sources.get(allowance.source) else { continue };
         let mut say = |code, level, message: String| {
             let message = message + &source.remark(allowance.mark);

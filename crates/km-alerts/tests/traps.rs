@@ -399,6 +399,11 @@ fn allowances() {
     assert_eq!(with("# km: allow=AM104 wanted\n", ""), ["AM101", "AM901"]);
     assert_eq!(with("# km: allow=AM101,AM106 wanted\n", ""), ["AM901"]);
     assert_eq!(with("# km: allow=nonsense wanted\n", ""), ["AM101", "AM901"]);
+    assert_eq!(
+        with("# km: allow=SL101 wanted\n", ""),
+        ["AM101"],
+        "what another room allows is its own affair"
+    );
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub fn linted(inputs: &[Input]) -> Linted {
 }
 
 pub fn linted_with(inputs: &[Input], options: &Options) -> Linted {
-    lint(inputs, options, &|code| code.len() == 5 && code.starts_with("AM"))
+    lint(inputs, options, &|code| code.len() == 5 && ["AM", "SL"].iter().any(|room| code.starts_with(room)))
 }
 
 /// The codes that were found, each once, in order.
