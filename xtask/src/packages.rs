@@ -3,9 +3,10 @@
 use crate::{has, run};
 
 /// A program of a package, and the package.
-const NEEDED: [(&str, &str); 3] = [
+const NEEDED: [(&str, &str); 4] = [
     ("prometheus", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("patch", "patch"),
     ("unshare", "util-linux"),
 ];
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::findings::Format;
+
 /// A knowledge memory for incident response: one binary, nothing acknowledged is lost.
 #[derive(Debug, Parser)]
 #[command(name = "km", version, max_term_width = 100, propagate_version = true)]
@@ -104,9 +106,14 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Check the configuration of Alertmanager
+    Alertmanager {
+        #[command(subcommand)]
+        verb: AlertmanagerVerb,
+    },
     /// Look for what would go wrong: disk, lock, configuration, server
     Doctor,
-    /// Explain a problem code, such as KM0007
+    /// Explain the code of a problem or of a check, such as KM0007 or AM101
     Explain {
         /// The code; all of them when absent
         code: Option<String>,
@@ -441,6 +448,74 @@ pub(crate) enum ConfigVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+/// `km alertmanager`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertmanagerVerb {
+    /// Read configuration files and say what is wrong with them
+    Lint(LintArgs),
+    /// Ask a running Alertmanager whom it mutes, and whether it should
+    Audit(AuditArgs),
+}
+
+/// `km alertmanager lint`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 clean, 1 findings, 2 something cannot be read.\n\
+    Examples:\n  km alertmanager lint alertmanager.yml\n  \
+    km alertmanager lint alertmanager-secret.yaml --rules manifests/ --external-label cluster=prod\n  \
+    km alertmanager lint alertmanager.yml --fix | patch -p0")]
+pub(crate) struct LintArgs {
+    /// An alertmanager.yml, or a Secret or ConfigMap with one; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Rule files, PrometheusRule resources, a prometheus.yml for its external labels, or directories of them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Alerts that others post: JSON or YAML, a list of label sets or of objects with `labels`
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) alerts: Vec<PathBuf>,
+    /// A label that Prometheus adds to every alert; may be given again
+    #[arg(long = "external-label", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) external_labels: Vec<(String, String)>,
+    /// Prometheus adds no labels but those that are named
+    #[arg(long)]
+    pub(crate) no_other_external_labels: bool,
+    /// The Alertmanager that will read the configuration, such as 0.27
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) target_version: Option<km_alerts::Version>,
+    /// Print a diff that mends what can be mended safely, instead of the findings
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// How findings are printed [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// `km alertmanager audit`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 clean, 1 findings, 2 something cannot be read.\n\
+    Examples:\n  km alertmanager audit http://alertmanager:9093\n  \
+    km alertmanager audit http://am-0:9093 http://am-1:9093 --scope cluster --scope region --for alertmanager.yml")]
+pub(crate) struct AuditArgs {
+    /// The addresses of all peers
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) peers: Vec<String>,
+    /// A label that an alert and what inhibits it have to share; may be given again
+    #[arg(long, value_name = "LABEL", default_values = ["cluster"])]
+    pub(crate) scope: Vec<String>,
+    /// A label that every alert has to carry; may be given again
+    #[arg(long = "require", value_name = "LABEL", default_values = ["cluster", "severity"])]
+    pub(crate) required: Vec<String>,
+    /// The configuration that the peers are meant to read: its features are held against their versions
+    #[arg(long = "for", value_name = "FILE")]
+    pub(crate) configuration: Option<PathBuf>,
+    /// A file with the bearer token for the peers
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    /// How findings are printed [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -13,7 +13,7 @@ use super::http::{Answer, Call};
 use super::{Place, free_port, items, until};
 
 const INSTALL: &str =
-    "apt-get update && apt-get install -y --no-install-recommends prometheus prometheus-alertmanager";
+    "apt-get update && apt-get install -y --no-install-recommends prometheus prometheus-alertmanager patch";
 
 /// A program that is killed when the test ends.
 struct Daemon {
@@ -52,6 +52,13 @@ impl Drop for Daemon {
     }
 }
 
+/// Runs a tool of the packages to its end: whether it succeeded, and all that it said.
+pub fn tool<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> (bool, String) {
+    let output = installed(program, Command::new(program).args(arguments).output());
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
 /// A missing program fails the test with the line that installs it.
 fn installed<T>(program: &str, begun: std::io::Result<T>) -> T {
     match begun {
@@ -75,7 +82,12 @@ impl Alertmanager {
     /// One more of the same installation. They do not wait for each other, as when the gossip between them is
     /// slow, so that both may deliver.
     pub fn peer_of(place: &Place, name: &str, km_url: &str, key: &str, peer: Option<&Self>) -> Self {
-        let config = place.file(&format!("{name}.yml"), &configuration(km_url, key));
+        Self::configured(place, name, &configuration(km_url, key), peer)
+    }
+
+    /// One with a configuration of its own.
+    pub fn configured(place: &Place, name: &str, configuration: &str, peer: Option<&Self>) -> Self {
+        let config = place.file(&format!("{name}.yml"), configuration);
         let (port, gossip) = (free_port(), free_port());
         let cluster = format!("127.0.0.1:{gossip}");
         let mut arguments = vec![
@@ -131,6 +143,11 @@ impl Alertmanager {
         command.arg(format!("--alertmanager.url={}", self.url())).args(["alert", "add"]).args(arguments);
         let output = installed("amtool", command.output());
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Every alert that it knows, whatever state it is in.
+    pub fn alerts(&self) -> Vec<Value> {
+        items(&self.get("/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true")).to_vec()
     }
 
     /// The alerts that it knows by this name: fingerprint and start.
