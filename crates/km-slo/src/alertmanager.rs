@@ -63,8 +63,8 @@ impl Alertmanagers {
 
     /// Tells every peer, and returns how many of them did not take everything.
     pub async fn tell(&self, alerts: &[Alert]) -> usize {
-        let told = join_all(self.peers.iter().map(|peer| self.tell_peer(peer, alerts))).await;
-        told.into_iter().filter(|took_all| !took_all).count()
+        let told: Vec<_> = self.peers.iter().map(|peer| self.tell_peer(peer, alerts)).collect();
+        join_all(told).await.into_iter().filter(|took_all| !took_all).count()
     }
 
     async fn tell_peer(&self, peer: &Address, alerts: &[Alert]) -> bool {

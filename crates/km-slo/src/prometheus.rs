@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder, Url};
 
 use crate::address::{Address, ClientError, Credentials};
 use crate::answer;
-use crate::evaluate::{Asked, ErrorReason, Measured, Reading, Trouble, evaluate};
+use crate::evaluate::{ErrorReason, Measured, Reading, Trouble, Verdict, evaluate};
 use crate::objective::{Indicator, Objective, Query};
 use crate::promql;
 use crate::report::Report;
@@ -46,46 +46,47 @@ impl Prometheus {
 
     /// Evaluates every objective at one instant.
     pub async fn check(&self, objectives: &[Objective], at: Timestamp) -> Report {
-        let judged =
-            stream::iter(objectives)
-                .map(|objective| async move {
-                    (objective, evaluate(objective, &self.measure(objective, at).await))
-                })
-                .buffered(OBJECTIVES_AT_ONCE)
-                .collect()
-                .await;
+        let asked: Vec<_> = objectives.iter().map(|objective| self.judge(objective, at)).collect();
+        let judged = stream::iter(asked).buffered(OBJECTIVES_AT_ONCE).collect().await;
         Report::of(at, judged)
+    }
+
+    async fn judge<'a>(&self, objective: &'a Objective, at: Timestamp) -> (&'a Objective, Verdict) {
+        (objective, evaluate(objective, &self.measure(objective, at).await))
     }
 
     /// Asks what an objective takes: all events first, then their part.
     pub async fn measure(&self, objective: &Objective, at: Timestamp) -> Measured {
-        let ask = async |query: &Query| self.number(&query.over(&objective.window.to_string()), at).await;
         match &objective.indicator {
             Indicator::Bad { bad: part, total } | Indicator::Good { good: part, total } => {
-                let all = match ask(total).await {
+                let all = match self.over_window(objective, total, at).await {
                     Ok(all) => all,
-                    // Whatever the part is, it will say nothing; one failure is enough to wait for.
+                    // Whatever the part is, it will say nothing: one failure is enough to wait for.
                     Err(trouble) => {
                         return Measured::Counts { total: Err(trouble), part: Ok(Reading::Absent) };
                     }
                 };
-                let part = ask(part).await.map(|number| number.map_or(Reading::Absent, Reading::Value));
-                Measured::Counts { total: Ok(self.reading(all, objective, total, at).await), part }
+                let part = self.over_window(objective, part, at).await;
+                let total = self.reading(all, objective, total, at).await;
+                let part = part.map(|number| number.map_or(Reading::Absent, Reading::Value));
+                Measured::Counts { total: Ok(total), part }
             }
             Indicator::Raw { ratio, .. } => {
-                Measured::Ratio(self.ratio(ask(ratio).await, objective, ratio, at).await)
+                Measured::Ratio(match self.over_window(objective, ratio, at).await {
+                    Ok(number) => Ok(self.reading(number, objective, ratio, at).await),
+                    Err(trouble) => Err(trouble),
+                })
             }
         }
     }
 
-    async fn ratio(
+    async fn over_window(
         &self,
-        number: Result<Option<f64>, Trouble>,
         objective: &Objective,
         query: &Query,
         at: Timestamp,
-    ) -> Asked {
-        Ok(self.reading(number?, objective, query, at).await)
+    ) -> Result<Option<f64>, Trouble> {
+        self.number(&query.over(&objective.window.to_string()), at).await
     }
 
     /// Tells a query whose series are gone from one that never had any.

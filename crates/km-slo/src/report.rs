@@ -146,7 +146,7 @@ impl Meta {
     pub fn of(at: Timestamp, results: &[(State, f64)]) -> Self {
         let count = |is: fn(State) -> bool| results.iter().filter(|(state, _)| is(*state)).count();
         let weight = |is: fn(State) -> bool| -> f64 {
-            results.iter().filter(|(state, _)| is(*state)).map(|(_, weight)| weight).sum()
+            results.iter().filter(|(state, _)| is(*state)).fold(0.0, |sum, (_, weight)| sum + weight)
         };
         let total = results.len();
         let ok = count(is_ok);

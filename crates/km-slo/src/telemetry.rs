@@ -38,6 +38,7 @@ struct StateLabels {
 /// The objectives are a closed set: those of the configuration, at most 1,000.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SloLabels {
+    service: String,
     slo: String,
 }
 
@@ -106,7 +107,7 @@ impl Telemetry {
             metrics.objectives.get_or_create(&StateLabels { state }).set(count);
         }
         for line in &report.objectives {
-            let labels = SloLabels { slo: line.slo.clone() };
+            let labels = SloLabels { service: line.service.clone(), slo: line.slo.clone() };
             metrics.violated.get_or_create(&labels).set(i64::from(line.state == State::Violated));
             match line.budget_remaining {
                 Some(remaining) => {
