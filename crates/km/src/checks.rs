@@ -20,6 +20,7 @@ macro_rules! checks {
 
 checks! {
     "AM001" "AM101"
+    "SL001" "SL101" "SL102" "SL103" "SL104" "SL105" "SL106" "SL107"
 }
 
 impl Check {

@@ -54,7 +54,8 @@ fn shown(value: &Value) -> String {
         Value::String(text) => serde_json::Value::from(text.as_str()).to_string(),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(truth) => truth.to_string(),
-        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => format!("{value:?}"),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Float(_) | Value::Datetime(_) | Value::Table(_) => format!("{value:?}"),
     }
 }
 
