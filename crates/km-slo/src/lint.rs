@@ -2,7 +2,7 @@
 //! by a parser, so that nothing here is more than a warning unless it is certain.
 
 use crate::objective::{Indicator, Objective, Place, Query};
-use crate::promql::{self, AGGREGATORS, Kind, Token};
+use crate::promql::{self, Kind, Token};
 
 /// A file, or an objective in it, cannot be read. Stated by [`crate::load`].
 pub const UNREADABLE: &str = "SL001";
@@ -57,7 +57,7 @@ fn of_objective(objective: &Objective) -> Vec<Finding> {
 
 fn of_query(objective: &Objective, query: &Query) -> Vec<Finding> {
     let text = query.over("5m");
-    let tokens = promql::tokens(&text);
+    let tokens = without_ranges(promql::tokens(&text));
     let inner = without_brackets(&tokens);
     let calls = promql::functions(&text);
     let follows = query.follows_window();
@@ -139,6 +139,20 @@ fn mixed(objective: &Objective) -> Option<Finding> {
     })
 }
 
+/// The tokens outside of ranges and of the conditions on labels, in which nothing is computed.
+fn without_ranges(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let mut open = 0_usize;
+    let outside = |token: &Token<'_>| {
+        match token.text {
+            "[" | "{" if token.kind == Kind::Sign => open += 1,
+            "]" | "}" if token.kind == Kind::Sign => open = open.saturating_sub(1),
+            _ => return open == 0,
+        }
+        false
+    };
+    tokens.into_iter().filter(outside).collect()
+}
+
 /// The tokens within brackets that enclose everything.
 fn without_brackets<'a, 'b>(tokens: &'b [Token<'a>]) -> &'b [Token<'a>] {
     let [first, inner @ .., last] = tokens else { return tokens };
@@ -152,62 +166,74 @@ fn without_brackets<'a, 'b>(tokens: &'b [Token<'a>]) -> &'b [Token<'a>] {
 /// Whether a comparison without `bool` stands outside all further brackets.
 fn compares(tokens: &[Token<'_>]) -> bool {
     let Some(top) = tokens.iter().map(|token| token.depth).min() else { return false };
-    let mut labels = 0_usize;
     tokens.iter().enumerate().any(|(at, token)| {
-        match token.text {
-            "{" if token.kind == Kind::Sign => labels += 1,
-            "}" if token.kind == Kind::Sign => labels = labels.saturating_sub(1),
-            _ => {}
-        }
-        let filters = tokens.get(at + 1).is_none_or(|next| next.text != "bool");
-        token.kind == Kind::Sign
-            && labels == 0
-            && token.depth == top
-            && COMPARISONS.contains(&token.text)
-            && filters
+        let filters = tokens.get(at + 1).is_none_or(|next| !next.is("bool"));
+        token.kind == Kind::Sign && token.depth == top && COMPARISONS.contains(&token.text) && filters
     })
 }
 
+/// `or vector(…)`, with or without `on ()` between.
 fn or_vector(tokens: &[Token<'_>]) -> bool {
-    tokens.windows(2).any(|pair| matches!(pair, [or, vector] if or.text == "or" && vector.text == "vector"))
+    tokens.iter().enumerate().filter(|(_, token)| token.is("or")).any(|(at, _)| {
+        let rest = tokens.get(at + 1..).unwrap_or_default();
+        let rest = match rest {
+            [on, ..] if on.is("on") || on.is("ignoring") => {
+                let close = rest.iter().position(|token| token.text == ")");
+                close.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
+            }
+            _ => rest,
+        };
+        rest.first().is_some_and(|token| token.is("vector"))
+    })
 }
 
-/// Whether every operand at the top gives one series at most, as far as its words tell.
+/// Whether some operand at the top gives one series, as far as its words tell.
 fn aggregates(tokens: &[Token<'_>]) -> bool {
-    let Some(top) = tokens.iter().map(|token| token.depth).min() else { return true };
-    let selects = tokens.iter().any(|token| token.kind == Kind::Word && token.depth == top);
-    let one = |(at, token): (usize, &Token<'_>)| {
-        let next = tokens.get(at + 1).map(|token| token.text);
-        match token.text {
-            "scalar" | "vector" | "time" => true,
-            word if AGGREGATORS.contains(&word) => {
-                keeps_no_labels(tokens.get(at + 1..).unwrap_or_default(), next, top)
+    let tokens = without_brackets(tokens);
+    let Some(top) = tokens.iter().map(|token| token.depth).min() else { return false };
+    let words = tokens.iter().enumerate().filter(|(_, token)| token.depth == top && token.kind == Kind::Word);
+    let mut words = words.peekable();
+    if words.peek().is_none() {
+        // Numbers, and operands in brackets of their own, which are not looked into.
+        let selects = tokens.iter().any(|token| token.kind != Kind::Number);
+        return !selects || tokens.iter().any(Token::is_aggregator);
+    }
+    words.any(|(at, word)| {
+        let rest = tokens.get(at + 1..).unwrap_or_default();
+        if ["scalar", "vector", "time", "absent"].iter().any(|one| word.is(one)) {
+            return true;
+        }
+        if word.is_aggregator() {
+            return keeps_no_labels(rest, top);
+        }
+        let close = rest.iter().position(|token| token.text == ")" && token.depth == top);
+        match (rest.first(), close) {
+            // A histogram is aggregated by `le`, which the quantile takes away.
+            (Some(open), Some(_)) if open.text == "(" && word.is("histogram_quantile") => {
+                rest.iter().any(Token::is_aggregator)
+            }
+            // Other functions give as many series as they take.
+            (Some(open), Some(close)) if open.text == "(" => {
+                aggregates(rest.get(1..close).unwrap_or_default())
             }
             _ => false,
         }
-    };
-    let mut outer =
-        tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Word && token.depth == top);
-    // A query in brackets within an expression is judged by its aggregators alone.
-    if !selects {
-        return tokens.iter().any(|token| AGGREGATORS.contains(&token.text)) || tokens.len() == 1;
-    }
-    outer.any(one)
+    })
 }
 
 /// Whether the aggregation that these tokens go on with keeps no labels: `by ()`, or nothing before or behind its
 /// operand.
-fn keeps_no_labels(rest: &[Token<'_>], next: Option<&str>, top: usize) -> bool {
-    let clause = match next {
-        Some("by" | "without") => rest,
-        _ => {
-            let close = rest.iter().position(|token| token.text == ")" && token.depth == top);
-            close.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
-        }
+fn keeps_no_labels(rest: &[Token<'_>], top: usize) -> bool {
+    let begins = rest.first().is_some_and(|token| token.is("by") || token.is("without"));
+    let clause = if begins {
+        rest
+    } else {
+        let close = rest.iter().position(|token| token.text == ")" && token.depth == top);
+        close.and_then(|at| rest.get(at + 1..)).unwrap_or_default()
     };
     match clause {
-        [by, open, close, ..] if by.text == "by" => open.text == "(" && close.text == ")",
-        [without, ..] if without.text == "without" => false,
+        [by, open, close, ..] if by.is("by") => open.text == "(" && close.text == ")",
+        [without, ..] if without.is("without") => false,
         _ => true,
     }
 }

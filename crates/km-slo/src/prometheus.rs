@@ -1,6 +1,7 @@
 //! Asks a Prometheus, or what speaks its API.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -24,6 +25,9 @@ const OBJECTIVES_AT_ONCE: usize = 8;
 /// Selectors of one query that are looked up in the window at most.
 const SELECTORS_MAX: usize = 8;
 
+/// After so many queries in a row without an answer no more are asked in a run.
+const SILENCES_MAX: usize = 8;
+
 /// Asks a Prometheus.
 #[derive(Clone, Debug)]
 pub struct Prometheus {
@@ -31,6 +35,13 @@ pub struct Prometheus {
     query: Url,
     credentials: Credentials,
     timeout: Duration,
+}
+
+/// What the queries of one run have in common.
+struct Run {
+    at: Timestamp,
+    /// Queries in a row that were not answered in time.
+    silences: AtomicUsize,
 }
 
 impl Prometheus {
@@ -45,35 +56,39 @@ impl Prometheus {
     }
 
     /// Evaluates every objective at one instant.
+    ///
+    /// A Prometheus that is silent is not waited for again and again: the objectives that are left are then
+    /// unreachable too.
     pub async fn check(&self, objectives: &[Objective], at: Timestamp) -> Report {
-        let asked: Vec<_> = objectives.iter().map(|objective| self.judge(objective, at)).collect();
+        let run = Run { at, silences: AtomicUsize::new(0) };
+        let asked: Vec<_> = objectives.iter().map(|objective| self.judge(objective, &run)).collect();
         let judged = stream::iter(asked).buffered(OBJECTIVES_AT_ONCE).collect().await;
         Report::of(at, judged)
     }
 
-    async fn judge<'a>(&self, objective: &'a Objective, at: Timestamp) -> (&'a Objective, Verdict) {
-        (objective, evaluate(objective, &self.measure(objective, at).await))
+    async fn judge<'a>(&self, objective: &'a Objective, run: &Run) -> (&'a Objective, Verdict) {
+        (objective, evaluate(objective, &self.measure(objective, run).await))
     }
 
     /// Asks what an objective takes: all events first, then their part.
-    pub async fn measure(&self, objective: &Objective, at: Timestamp) -> Measured {
+    async fn measure(&self, objective: &Objective, run: &Run) -> Measured {
         match &objective.indicator {
             Indicator::Bad { bad: part, total } | Indicator::Good { good: part, total } => {
-                let all = match self.over_window(objective, total, at).await {
+                let all = match self.over_window(objective, total, run).await {
                     Ok(all) => all,
                     // Whatever the part is, it will say nothing: one failure is enough to wait for.
                     Err(trouble) => {
                         return Measured::Counts { total: Err(trouble), part: Ok(Reading::Absent) };
                     }
                 };
-                let part = self.over_window(objective, part, at).await;
-                let total = self.reading(all, objective, total, at).await;
+                let part = self.over_window(objective, part, run).await;
+                let total = self.reading(all, objective, total, run).await;
                 let part = part.map(|number| number.map_or(Reading::Absent, Reading::Value));
                 Measured::Counts { total: Ok(total), part }
             }
             Indicator::Raw { ratio, .. } => {
-                Measured::Ratio(match self.over_window(objective, ratio, at).await {
-                    Ok(number) => Ok(self.reading(number, objective, ratio, at).await),
+                Measured::Ratio(match self.over_window(objective, ratio, run).await {
+                    Ok(number) => Ok(self.reading(number, objective, ratio, run).await),
                     Err(trouble) => Err(trouble),
                 })
             }
@@ -84,28 +99,22 @@ impl Prometheus {
         &self,
         objective: &Objective,
         query: &Query,
-        at: Timestamp,
+        run: &Run,
     ) -> Result<Option<f64>, Trouble> {
-        self.number(&query.over(&objective.window.to_string()), at).await
+        self.number(&query.over(&objective.window.to_string()), run).await
     }
 
     /// Tells a query whose series are gone from one that never had any.
-    async fn reading(
-        &self,
-        number: Option<f64>,
-        objective: &Objective,
-        query: &Query,
-        at: Timestamp,
-    ) -> Reading {
+    async fn reading(&self, number: Option<f64>, objective: &Objective, query: &Query, run: &Run) -> Reading {
         match number {
             Some(number) => Reading::Value(number),
-            None if self.was_there(objective, query, at).await => Reading::Stale,
+            None if self.was_there(objective, query, run).await => Reading::Stale,
             None => Reading::Absent,
         }
     }
 
     /// Whether any selector of a query found a series within the window. Where that cannot be asked, it was not seen.
-    async fn was_there(&self, objective: &Objective, query: &Query, at: Timestamp) -> bool {
+    async fn was_there(&self, objective: &Objective, query: &Query, run: &Run) -> bool {
         let window = objective.window.to_string();
         let text = query.over(&window);
         let look = |selector: promql::Selector| {
@@ -116,30 +125,45 @@ impl Prometheus {
         if looks.is_empty() {
             return false;
         }
-        matches!(self.number(&looks.join(" or "), at).await, Ok(Some(series)) if series > 0.0)
+        matches!(self.number(&looks.join(" or "), run).await, Ok(Some(series)) if series > 0.0)
     }
 
-    /// The number that a query gives at an instant, or `None` when it gives no series.
-    async fn number(&self, query: &str, at: Timestamp) -> Result<Option<f64>, Trouble> {
-        let request = self.request(query, at);
-        let request = match self.credentials.show(request) {
-            Ok(request) => request,
-            Err(error) => {
-                let reason = format!("the credentials cannot be read: {error}");
-                return Err(Trouble::new(ErrorReason::Auth, reason));
+    /// The number that a query gives, or `None` when it gives no series.
+    async fn number(&self, query: &str, run: &Run) -> Result<Option<f64>, Trouble> {
+        if run.silences.load(Ordering::Relaxed) >= SILENCES_MAX {
+            let reason = format!("not asked, after {SILENCES_MAX} queries without an answer");
+            return Err(Trouble::new(ErrorReason::Unreachable, reason));
+        }
+        let request = self.credentials.show(self.request(query, run.at)).map_err(|error| {
+            Trouble::new(ErrorReason::Auth, format!("the credentials cannot be read: {error}"))
+        })?;
+        match self.answer(request).await {
+            Ok(answer) => {
+                run.silences.store(0, Ordering::Relaxed);
+                answer
             }
-        };
-        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
+            Err(error) if error.is_timeout() => {
+                run.silences.fetch_add(1, Ordering::Relaxed);
+                let reason = format!("no answer within {:?}", self.timeout);
+                Err(Trouble::new(ErrorReason::Unreachable, reason))
+            }
+            Err(error) => Err(Trouble::new(ErrorReason::Unreachable, causes(&error.without_url()))),
+        }
+    }
+
+    /// What was answered, or why nothing whole came.
+    async fn answer(&self, request: RequestBuilder) -> reqwest::Result<Result<Option<f64>, Trouble>> {
+        let mut response = request.send().await?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+        while let Some(piece) = response.chunk().await? {
             if body.len() + piece.len() > ANSWER_BYTES_MAX {
                 let reason = format!("the answer is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
-                return Err(Trouble::new(ErrorReason::Protocol, reason));
+                return Ok(Err(Trouble::new(ErrorReason::Protocol, reason)));
             }
             body.extend_from_slice(&piece);
         }
-        answer::read(status, &body)
+        Ok(answer::read(status, &body))
     }
 
     fn request(&self, query: &str, at: Timestamp) -> RequestBuilder {
@@ -155,15 +179,6 @@ impl Prometheus {
         let body = url.query().unwrap_or_default().to_owned();
         let form = "application/x-www-form-urlencoded";
         self.http.post(self.query.clone()).header("content-type", form).body(body)
-    }
-
-    fn unreachable(&self, error: reqwest::Error) -> Trouble {
-        let reason = if error.is_timeout() {
-            format!("no answer within {:?}", self.timeout)
-        } else {
-            causes(&error.without_url())
-        };
-        Trouble::new(ErrorReason::Unreachable, reason)
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Selector {
 }
 
 /// Operators that make few series of many.
-pub(crate) const AGGREGATORS: [&str; 13] = [
+const AGGREGATORS: [&str; 13] = [
     "sum",
     "avg",
     "count",
@@ -46,10 +46,13 @@ pub(crate) const AGGREGATORS: [&str; 13] = [
     "count_values",
     "limitk",
 ];
+/// What says by which labels an operator aggregates.
+const CLAUSES: [&str; 2] = ["by", "without"];
 /// Words that a list of labels in round brackets follows.
 const BEFORE_LABELS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 /// Words that are no names of metrics.
-const OTHER_WORDS: [&str; 9] = ["and", "or", "unless", "atan2", "bool", "offset", "start", "end", "nan"];
+const OTHER_WORDS: [&str; 10] =
+    ["and", "or", "unless", "atan2", "bool", "offset", "start", "end", "nan", "inf"];
 /// The longest signs come first.
 const SIGNS: [&str; 7] = ["==", "!=", ">=", "<=", "=~", "!~", ">"];
 
@@ -118,12 +121,27 @@ fn sign(rest: &str, first: char) -> usize {
     SIGNS.iter().find(|sign| rest.starts_with(**sign)).map_or(first.len_utf8(), |sign| sign.len())
 }
 
+impl Token<'_> {
+    /// Whether it is this keyword, which may be written in any case.
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is(word))
+    }
+
+    pub(crate) fn is_aggregator(&self) -> bool {
+        self.is_one_of(&AGGREGATORS)
+    }
+}
+
 /// The functions and operators that a query calls.
 pub(crate) fn functions(query: &str) -> Vec<&str> {
     let tokens = tokens(query);
     let called = |(at, token): (usize, &Token<'_>)| {
-        let next = tokens.get(at + 1).map(|next| next.text);
-        token.kind == Kind::Word && matches!(next, Some("(" | "by" | "without"))
+        let opens = tokens.get(at + 1).is_some_and(|next| next.text == "(" || next.is_one_of(&CLAUSES));
+        token.kind == Kind::Word && opens
     };
     tokens.iter().enumerate().filter(|pair| called(*pair)).map(|(_, token)| token.text).collect()
 }
@@ -131,35 +149,33 @@ pub(crate) fn functions(query: &str) -> Vec<&str> {
 /// Every place where a query selects series.
 pub(crate) fn selectors(query: &str) -> Vec<Selector> {
     let tokens = tokens(query);
-    let text = |at: usize| tokens.get(at).map(|token| token.text);
+    let reads = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        let next = text(at + 1);
         at += 1;
-        match token.text {
-            word if token.kind == Kind::Word => {
-                let calls = next == Some("(")
-                    || AGGREGATORS.contains(&word) && matches!(next, Some("by" | "without"));
-                if BEFORE_LABELS.contains(&word) {
-                    at = if next == Some("(") { after(&tokens, at, ")") } else { at };
-                    continue;
-                }
-                let other = OTHER_WORDS.contains(&word) || word.eq_ignore_ascii_case("inf");
-                if calls || other {
-                    continue;
-                }
-                at = if next == Some("{") { after(&tokens, at, "}") } else { at };
+        match (token.kind, token.text) {
+            (Kind::Word, _) if token.is_one_of(&BEFORE_LABELS) => {
+                at = if reads(at, "(") { after(&tokens, at, ")") } else { at };
+                continue;
             }
-            "{" => at = after(&tokens, at, "}"),
-            "[" => {
+            (Kind::Word, _) => {
+                let clause = tokens.get(at).is_some_and(|next| next.is_one_of(&CLAUSES));
+                let calls = reads(at, "(") || token.is_aggregator() && clause;
+                if calls || token.is_one_of(&OTHER_WORDS) {
+                    continue;
+                }
+                at = if reads(at, "{") { after(&tokens, at, "}") } else { at };
+            }
+            (_, "{") => at = after(&tokens, at, "}"),
+            (_, "[") => {
                 at = after(&tokens, at, "]");
                 continue;
             }
-            _ => continue,
+            (_, _) => continue,
         }
         let last = tokens.get(at.saturating_sub(1)).unwrap_or(token);
-        found.push(Selector { bytes: token.at..last.at + last.text.len(), has_range: text(at) == Some("[") });
+        found.push(Selector { bytes: token.at..last.at + last.text.len(), has_range: reads(at, "[") });
     }
     found
 }
@@ -212,7 +228,7 @@ mod tests {
             ]
         );
         assert_eq!(selected("max_over_time(sum(up)[30d:5m] @ end())"), [("up", false)]);
-        assert_eq!(selected("1 + Inf"), []);
+        assert_eq!(selected("1 + Inf OR on() SUM BY (job) (up) OFFSET 5m"), [("up", false)]);
         assert_eq!(selected(r#"{"#), [("{", false)]);
     }
 

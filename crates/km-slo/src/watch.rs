@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use km_model::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use crate::alarm::{RESEND_SECONDS, Told};
+use crate::alarm::{Alarm, RESEND_SECONDS, Told};
 use crate::alertmanager::{Alert, Alertmanagers};
 use crate::evaluate::State;
 use crate::history::History;
@@ -85,26 +85,41 @@ impl Watch {
         }
     }
 
+    /// Telling does not wait for looking, which takes long when Prometheus is slow: an alert that is not told again in
+    /// time ends.
     async fn run_forever(&self, latest: watch::Sender<Option<Arc<Report>>>) {
         let mut history = self.recall();
-        let resend = Duration::from_secs(RESEND_SECONDS.unsigned_abs());
-        let (mut run_at, mut tell_at) = (Instant::now(), Instant::now());
-        let mut report = None;
+        let (tell, told) = watch::channel((*history.alarm(), None));
+        let looking = async {
+            let mut ticks = interval(self.interval);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let report = self.run(&mut history).await;
+                latest.send_replace(Some(report.clone()));
+                tell.send_replace((*history.alarm(), Some(report)));
+            }
+        };
+        tokio::select! {
+            () = looking => {}
+            () = self.keep_telling(told) => {}
+        }
+    }
+
+    /// Tells what fires once a minute, and at once when that changes.
+    async fn keep_telling(&self, mut told: watch::Receiver<(Alarm, Option<Arc<Report>>)>) {
+        let mut ticks = interval(Duration::from_secs(RESEND_SECONDS.unsigned_abs()));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut firing = told.borrow().0.is_firing();
         loop {
-            if run_at <= Instant::now() {
-                run_at = Instant::now() + self.interval;
-                let firing = history.alarm().is_firing();
-                report = Some(self.run(&mut history).await);
-                latest.send_replace(report.clone());
-                if firing != history.alarm().is_firing() {
-                    tell_at = Instant::now();
-                }
+            let changed = told.wait_for(|(alarm, _)| alarm.is_firing() != firing);
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Ok(_) = changed => ticks.reset(),
             }
-            if tell_at <= Instant::now() {
-                tell_at = Instant::now() + resend;
-                self.tell(&history, report.as_deref()).await;
-            }
-            sleep_until(run_at.min(tell_at)).await;
+            let (alarm, report) = told.borrow().clone();
+            firing = alarm.is_firing();
+            self.tell(alarm, report.as_deref()).await;
         }
     }
 
@@ -138,9 +153,9 @@ impl Watch {
         Arc::new(report)
     }
 
-    async fn tell(&self, history: &History, report: Option<&Report>) {
+    async fn tell(&self, alarm: Alarm, report: Option<&Report>) {
         let Some(sink) = &self.sink else { return };
-        let Some(told) = history.alarm().told((self.now)()) else { return };
+        let Some(told) = alarm.told((self.now)()) else { return };
         let untold = sink.alertmanagers.tell(&[self_failure(&sink.cluster, told, report)]).await;
         self.telemetry.untold(untold);
     }

@@ -132,13 +132,17 @@ fn answer_of(said: &Value) -> Answer {
     }
 }
 
-fn check_with(objective: &Objective, url: &str, credentials: Credentials) -> Report {
+fn check_all(objectives: &[Objective], url: &str, credentials: Credentials) -> Report {
     fake::set_up();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = Address::parse(url).unwrap();
     let prometheus = Prometheus::new(&address, credentials, Duration::from_millis(700)).unwrap();
     let at = Timestamp::from_micros(1_700_000_000_250_000);
-    runtime.block_on(prometheus.check(std::slice::from_ref(objective), at))
+    runtime.block_on(prometheus.check(objectives, at))
+}
+
+fn check_with(objective: &Objective, url: &str, credentials: Credentials) -> Report {
+    check_all(std::slice::from_ref(objective), url, credentials)
 }
 
 fn check(objective: &Objective, fake: &Fake) -> Report {
@@ -206,6 +210,16 @@ fn events_of_a_rate_are_counted_over_the_window() {
     assert_eq!(check(&objective, &fake).objectives[0].events, Some(2_592.0));
     objective.events_min = 2_593.0;
     assert_eq!(check(&objective, &fake).objectives[0].reason, Some("no_data.insufficient"));
+}
+
+#[test]
+fn a_prometheus_that_is_silent_is_not_waited_for_again_and_again() {
+    let fake = Fake::start(vec![("", Answer::Waits)]);
+    let objectives = vec![cases().objectives[0].objective(); 40];
+    let report = check_all(&objectives, &fake.url(), Credentials::None);
+    assert_eq!(report.meta.error_count, 40);
+    assert!(report.objectives.iter().all(|line| line.reason == Some("error.unreachable")));
+    assert!(fake.asked().len() <= 16, "{}", fake.asked().len());
 }
 
 #[test]

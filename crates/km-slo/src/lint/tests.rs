@@ -42,6 +42,9 @@ fn good_queries_are_left_alone() {
         "count(increase(a[{{.window}}]) > bool 0)",
         "sum(increase(a{path!=\"/x\"}[{{.window}}])) # > 0",
         "scalar(increase(a[{{.window}}]))",
+        "sum_over_time((count(a))[{{.window}}:])",
+        "SUM(increase(a[{{.window}}]))",
+        "1 - histogram_quantile(0.9, sum by (le) (increase(a[{{.window}}])))",
         "(sum(increase(a[{{.window}}]))) - (sum(increase(b[{{.window}}])))",
     ] {
         assert_eq!(codes(good), [""; 0], "{good}");
@@ -54,7 +57,10 @@ fn each_fault_is_found() {
         ("sum(increase(a[{{.window}}])) > 0", COMPARISON),
         ("((sum(increase(a[{{.window}}])) >= 5))", COMPARISON),
         ("sum(increase(a[{{.window}}])) or vector(0)", OR_VECTOR),
+        ("sum(increase(a[{{.window}}])) OR on() vector(0)", OR_VECTOR),
         ("increase(a[{{.window}}])", NO_AGGREGATION),
+        ("(increase(a[{{.window}}]))", NO_AGGREGATION),
+        ("abs(increase(a[{{.window}}]))", NO_AGGREGATION),
         ("sum by (code) (increase(a[{{.window}}]))", NO_AGGREGATION),
         ("sum(increase(a[{{.window}}])) by (code)", NO_AGGREGATION),
         ("sum without (pod) (increase(a[{{.window}}]))", NO_AGGREGATION),

@@ -166,35 +166,22 @@ fn read_text(
         let root = Field::root(document);
         let Some(mut fields) = root.fields(&mut problems) else { continue };
         match (fields.optional("version"), fields.optional("apiVersion")) {
-            (Some(version), None) => {
-                if version.text(&mut problems) == Some(sloth::VERSION) {
-                    objectives.extend(sloth::read(&root, fields, defaults, &mut problems));
-                } else {
-                    version
-                        .refuse(&mut problems, format!("km reads the version `{}` of Sloth", sloth::VERSION));
-                }
+            (Some(version), None) if version.text(&mut problems) == Some(sloth::VERSION) => {
+                objectives.extend(sloth::read(&root, fields, defaults, &mut problems));
             }
-            (None, Some(version)) => {
-                if version.text(&mut problems) == Some(openslo::VERSION) {
-                    objectives.extend(openslo::read(&root, fields, defaults, indicators, &mut problems));
-                } else {
-                    version.refuse(
-                        &mut problems,
-                        format!("km reads the version `{}` of OpenSLO", openslo::VERSION),
-                    );
-                }
+            (None, Some(version)) if version.text(&mut problems) == Some(openslo::VERSION) => {
+                objectives.extend(openslo::read(&root, fields, defaults, indicators, &mut problems));
             }
-            (_, _) => root.refuse(
-                &mut problems,
-                format!(
-                    "neither Sloth (`version: {}`) nor OpenSLO (`apiVersion: {}`)",
-                    sloth::VERSION,
-                    openslo::VERSION
-                ),
-            ),
+            (Some(version), None) | (None, Some(version)) => version.refuse(&mut problems, versions()),
+            (_, _) => root.refuse(&mut problems, versions()),
         }
     }
     if problems.found.is_empty() { Ok(objectives) } else { Err(LoadErrors(problems.found)) }
+}
+
+fn versions() -> String {
+    let (sloth, openslo) = (sloth::VERSION, openslo::VERSION);
+    format!("km reads Sloth with `version: {sloth}`, or OpenSLO with `apiVersion: {openslo}`")
 }
 
 /// Objectives of the same service and name.

@@ -270,17 +270,25 @@ fn source(field: &Field<'_>, problems: &mut Problems) -> Option<Query> {
     {
         kind.refuse(problems, "km asks `Prometheus` only");
     }
-    fields.unsupported(
-        "metricSourceRef",
-        "km asks the one Prometheus that it is told of, and reads no data sources: remove the reference",
-        problems,
-    );
+    if let Some(reference) = fields.optional("metricSourceRef") {
+        one_source(&reference, problems);
+    }
     let spec = fields.required("spec", problems);
     fields.end(problems);
     let mut fields = spec?.fields(problems)?;
     let query = fields.required("query", problems).and_then(|field| query(&field, problems));
     fields.end(problems);
     query
+}
+
+/// km asks one Prometheus, so that all references of a file have to be to the same one.
+fn one_source(reference: &Field<'_>, problems: &mut Problems) {
+    let Some(name) = reference.text(problems) else { return };
+    let first = problems.source.get_or_insert_with(|| name.to_owned()).clone();
+    if first != name {
+        let reason = format!("another data source than `{first}` before: km asks one Prometheus");
+        reference.refuse(problems, reason);
+    }
 }
 
 fn window(field: &Field<'_>, problems: &mut Problems) -> Option<Window> {

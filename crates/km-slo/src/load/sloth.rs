@@ -19,7 +19,7 @@ pub(super) fn read(
 ) -> Vec<Objective> {
     let service =
         fields.required("service", problems).and_then(|field| field.text(problems).map(str::to_owned));
-    let labels = fields.optional("labels").map(|field| field.labels(problems)).unwrap_or_default();
+    let labels = fields.optional("labels").map(|field| labels(&field, problems)).unwrap_or_default();
     let slos = fields.required("slos", problems);
     fields.unsupported("slo_plugins", "km runs no plugins of Sloth", problems);
     fields.end(problems);
@@ -44,7 +44,7 @@ fn objective(
     let target = fields.required("objective", problems).and_then(|field| percent(&field, problems));
     let description = fields.optional("description").map_or("", |field| field.prose(problems));
     let mut labels = shared.clone();
-    labels.extend(fields.optional("labels").map(|field| field.labels(problems)).unwrap_or_default());
+    labels.extend(fields.optional("labels").map(|field| self::labels(&field, problems)).unwrap_or_default());
     let extras = extras(&mut labels, defaults, item, problems);
     let indicator = fields.required("sli", problems).and_then(|field| indicator(&field, problems));
     let alerting =
@@ -83,18 +83,34 @@ pub(super) fn share_of_percent(percent: f64) -> f64 {
     format!("{percent}e-2").parse().unwrap_or(percent / 100.0)
 }
 
+/// Labels whose names Prometheus takes.
+fn labels(field: &Field<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+    let labels = field.labels(problems);
+    for name in labels.keys() {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(fits) {
+            field.refuse(problems, format!("`{name}` is no name of a label"));
+        }
+    }
+    labels
+}
+
 fn indicator(field: &Field<'_>, problems: &mut Problems) -> Option<Indicator> {
     let mut fields = field.fields(problems)?;
     let (events, raw) = (fields.optional("events"), fields.optional("raw"));
-    fields.unsupported("plugin", "km runs no plugins of Sloth: write the queries out", problems);
-    let indicator = match (events, raw) {
-        (Some(events), None) => of_events(&events, problems),
-        (None, Some(raw)) => of_raw(&raw, problems),
-        (Some(_), Some(_)) => {
+    let plugin = fields.optional("plugin");
+    let indicator = match (events, raw, plugin) {
+        (Some(events), None, None) => of_events(&events, problems),
+        (None, Some(raw), None) => of_raw(&raw, problems),
+        (_, _, Some(plugin)) => {
+            plugin.refuse(problems, "km runs no plugins of Sloth: write the queries out");
+            None
+        }
+        (Some(_), Some(_), None) => {
             fields.refuse(problems, "either `events` or `raw`, and not both");
             None
         }
-        (None, None) => {
+        (None, None, None) => {
             fields.refuse(problems, "`events` or `raw` is missing");
             None
         }
@@ -122,7 +138,7 @@ fn alerting(field: &Field<'_>, problems: &mut Problems) -> Option<Alerting> {
     let mut fields = field.fields(problems)?;
     let alerting = Alerting {
         name: fields.optional("name").and_then(|field| field.text(problems)).map(str::to_owned),
-        labels: fields.optional("labels").map(|field| field.labels(problems)).unwrap_or_default(),
+        labels: fields.optional("labels").map(|field| labels(&field, problems)).unwrap_or_default(),
         annotations: fields.optional("annotations").map(|field| field.labels(problems)).unwrap_or_default(),
         page: fields.optional("page_alert").and_then(|field| channel(&field, problems)).unwrap_or_default(),
         ticket: fields
@@ -138,7 +154,7 @@ fn channel(field: &Field<'_>, problems: &mut Problems) -> Option<Channel> {
     let mut fields = field.fields(problems)?;
     let channel = Channel {
         disabled: fields.optional("disable").and_then(|field| field.flag(problems)).unwrap_or(false),
-        labels: fields.optional("labels").map(|field| field.labels(problems)).unwrap_or_default(),
+        labels: fields.optional("labels").map(|field| labels(&field, problems)).unwrap_or_default(),
         annotations: fields.optional("annotations").map(|field| field.labels(problems)).unwrap_or_default(),
     };
     fields.end(problems);

@@ -168,7 +168,7 @@ fn what_is_not_understood_is_refused_with_file_line_and_path() {
         (
             "prometheus/v1",
             "prometheus/v2",
-            "slo.yml:1:10: `version`: km reads the version `prometheus/v1` of Sloth",
+            "slo.yml:1:10: `version`: km reads Sloth with `version: prometheus/v1`",
         ),
         (
             "{{ .window }}",
@@ -190,6 +190,11 @@ fn what_is_not_understood_is_refused_with_file_line_and_path() {
             "        disable: true",
             "        mute: true",
             "slo.yml:27:15: `slos[0].alerting.ticket_alert.mute`: km does not",
+        ),
+        (
+            "      category: availability",
+            "      a-b: c",
+            "slo.yml:11:7: `slos[0].labels`: `a-b` is no name of a label",
         ),
         ("service: \"myservice\"", "service: \"\"", "slo.yml:2:10: `service`: must not be empty"),
         (
@@ -221,8 +226,8 @@ fn openslo_beyond_the_part_that_is_read_is_refused() {
         ("        type: Prometheus", "        type: Datadog", "`spec.ratioMetric.good.metricSource.type`"),
         (
             "        type: Prometheus",
-            "        type: Prometheus\n        metricSourceRef: x",
-            "`spec.ratioMetric.good.metricSource.metricSourceRef`",
+            "        metricSourceRef: x",
+            "`spec.ratioMetric.good.metricSource`: `type` is missing",
         ),
         ("    counter: true", "    counter: true\n    rawType: success", "`spec.ratioMetric`"),
         ("  ratioMetric:", "  thresholdMetric: {}\n  ratioMetric:", "`spec.thresholdMetric`"),
@@ -232,6 +237,27 @@ fn openslo_beyond_the_part_that_is_read_is_refused() {
         let found = openslo_with(old, new);
         assert!(found.contains(path), "{path}: {found}");
     }
+}
+
+#[test]
+fn every_reference_is_to_one_prometheus() {
+    let named = |first: &str, second: &str| {
+        let mut names = [first, second].into_iter();
+        let text: Vec<String> = OPENSLO
+            .lines()
+            .map(|line| match line.trim() == "type: Prometheus" {
+                true => format!("{line}\n        metricSourceRef: {}", names.next().expect("a name")),
+                false => line.to_owned(),
+            })
+            .collect();
+        text.join("\n")
+    };
+    assert!(read_all(&[("slo.yml", &named("thanos", "thanos"))]).is_ok());
+    let refused = refused(&named("thanos", "mimir"));
+    assert!(
+        refused[0].ends_with("another data source than `thanos` before: km asks one Prometheus"),
+        "{refused:?}"
+    );
 }
 
 #[test]

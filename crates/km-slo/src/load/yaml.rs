@@ -137,12 +137,14 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, LoadError> 
 /// What is wrong with a file, collected so that it is all said at once.
 pub(super) struct Problems {
     file: String,
+    /// The data source that the file names, if any.
+    pub(super) source: Option<String>,
     pub(super) found: Vec<LoadError>,
 }
 
 impl Problems {
     pub(super) fn of(file: &str) -> Self {
-        Self { file: file.to_owned(), found: Vec::new() }
+        Self { file: file.to_owned(), source: None, found: Vec::new() }
     }
 
     pub(super) fn file(&self) -> &str {
