@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use km_model::Timestamp;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -46,6 +48,9 @@ pub struct Alertmanagers {
 pub(crate) enum Untold {
     #[error("the alert was refused: {0}")]
     Refused(StatusCode),
+    /// What answers with a page is a login, or anything but an Alertmanager.
+    #[error("a page was answered: is there a login in front?")]
+    Foreign,
     #[error("the peer cannot be reached: {0}")]
     Unreachable(String),
     #[error("the alert cannot be written")]
@@ -58,7 +63,9 @@ impl Alertmanagers {
     /// # Errors
     /// The client cannot be set up on this machine.
     pub fn new(peers: Vec<Address>) -> Result<Self, ClientError> {
-        Ok(Self { http: Client::builder().timeout(ANSWER_TIMEOUT).build()?, peers })
+        // A redirect that is followed makes a GET of the POST, whose answer says nothing.
+        let http = Client::builder().timeout(ANSWER_TIMEOUT).redirect(Policy::none()).build()?;
+        Ok(Self { http, peers })
     }
 
     /// Tells every peer, and returns how many of them did not take everything.
@@ -97,8 +104,13 @@ impl Alertmanagers {
         let request =
             self.http.post(peer.call(&ALERTS)).header("content-type", "application/json").body(body);
         let answer = request.send().await;
-        let status = answer.map_err(|error| Untold::Unreachable(causes(&error.without_url())))?.status();
-        if status.is_success() { Ok(()) } else { Err(Untold::Refused(status)) }
+        let answer = answer.map_err(|error| Untold::Unreachable(causes(&error.without_url())))?;
+        if !answer.status().is_success() {
+            return Err(Untold::Refused(answer.status()));
+        }
+        let page =
+            answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if page { Err(Untold::Foreign) } else { Ok(()) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use km_model::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::evaluate::State;
-use crate::report::Report;
+use crate::report::{Line, Report};
 
 type Ratio = Gauge<f64, AtomicU64>;
 
@@ -65,7 +66,11 @@ impl Telemetry {
             "Objectives by what the last run said of them",
             metrics.objectives.clone(),
         );
-        km.register("slo_violated", "1 for an objective that is broken", metrics.violated.clone());
+        km.register(
+            "slo_violated",
+            "1 for an objective that is broken, 0 for one that is kept",
+            metrics.violated.clone(),
+        );
         let budget = metrics.budget.clone();
         km.register(
             "slo_error_budget_remaining_ratio",
@@ -93,8 +98,9 @@ impl Telemetry {
         Self(Arc::new(metrics))
     }
 
+    /// Takes over what a run that ended at `at` came to.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double well enough")]
-    pub(crate) fn ran(&self, report: &Report) {
+    pub(crate) fn ran(&self, report: &Report, at: Timestamp) {
         let metrics = &self.0;
         let counted = [
             report.meta.ok_count,
@@ -107,20 +113,23 @@ impl Telemetry {
             metrics.objectives.get_or_create(&StateLabels { state }).set(count);
         }
         for line in &report.objectives {
-            let labels = SloLabels { service: line.service.clone(), slo: line.slo.clone() };
-            metrics.violated.get_or_create(&labels).set(i64::from(line.state == State::Violated));
-            match line.budget_remaining {
-                Some(remaining) => {
-                    metrics.budget.get_or_create(&labels).set(remaining);
-                }
-                None => {
-                    metrics.budget.remove(&labels);
-                }
-            }
+            self.judged(line);
         }
         metrics.coverage.set(report.meta.coverage);
         metrics.self_failure.set(i64::from(report.meta.self_failure));
-        metrics.last_run.set(report.meta.evaluated_at.as_micros() as f64 / 1e6);
+        metrics.last_run.set(at.as_micros() as f64 / 1e6);
+    }
+
+    /// Of an objective that was skipped nothing is claimed: it is neither broken nor kept.
+    fn judged(&self, line: &Line) {
+        let labels = SloLabels { service: line.service.clone(), slo: line.slo.clone() };
+        if let Some(remaining) = line.budget_remaining {
+            self.0.budget.get_or_create(&labels).set(remaining);
+            self.0.violated.get_or_create(&labels).set(i64::from(line.state == State::Violated));
+        } else {
+            self.0.budget.remove(&labels);
+            self.0.violated.remove(&labels);
+        }
     }
 
     pub(crate) fn untold(&self, peers: usize) {

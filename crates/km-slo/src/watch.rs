@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use km_model::Timestamp;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
@@ -96,6 +98,10 @@ impl Watch {
             loop {
                 ticks.tick().await;
                 let report = self.run(&mut history).await;
+                let before = latest.borrow().as_ref().map(|report: &Arc<Report>| report.meta.status);
+                if before != Some(report.meta.status) {
+                    say(&report);
+                }
                 latest.send_replace(Some(report.clone()));
                 tell.send_replace((*history.alarm(), Some(report)));
             }
@@ -136,21 +142,18 @@ impl Watch {
         let mut report = self.prometheus.check(&self.objectives, (self.now)()).await;
         history.record(&report);
         history.put_trends(&mut report);
-        if let Err(error) = history.write(&self.remembered) {
+        self.remember(history.clone()).await;
+        self.telemetry.ran(&report, (self.now)());
+        Arc::new(report)
+    }
+
+    async fn remember(&self, history: History) {
+        let path = self.remembered.clone();
+        let written = spawn_blocking(move || history.write(&path)).await;
+        if let Err(error) = written.map_err(io::Error::other).flatten() {
             let file = self.remembered.display();
             error!(%file, error = &error as &dyn Error, "the history of the objectives cannot be written");
         }
-        self.telemetry.ran(&report);
-        let meta = &report.meta;
-        info!(
-            status = meta.status.as_str(),
-            ok = meta.ok_count,
-            violated = meta.violated_count,
-            no_data = meta.no_data_count,
-            error = meta.error_count,
-            "the objectives were evaluated"
-        );
-        Arc::new(report)
     }
 
     async fn tell(&self, alarm: Alarm, report: Option<&Report>) {
@@ -159,6 +162,19 @@ impl Watch {
         let untold = sink.alertmanagers.tell(&[self_failure(&sink.cluster, told, report)]).await;
         self.telemetry.untold(untold);
     }
+}
+
+/// A line for every change; what stays as it is stands in the metrics.
+fn say(report: &Report) {
+    let meta = &report.meta;
+    info!(
+        status = meta.status.as_str(),
+        ok = meta.ok_count,
+        violated = meta.violated_count,
+        no_data = meta.no_data_count,
+        error = meta.error_count,
+        "the objectives were evaluated"
+    );
 }
 
 fn self_failure(cluster: &str, told: Told, report: Option<&Report>) -> Alert {
@@ -172,7 +188,11 @@ fn self_failure(cluster: &str, told: Told, report: Option<&Report>) -> Alert {
     ];
     let mut annotations = BTreeMap::from([
         ("summary", "km cannot tell whether objectives are kept".to_owned()),
-        ("description", report.map(described).unwrap_or_default()),
+        (
+            "description",
+            report
+                .map_or_else(|| "km has just started; its next run says what failed.".to_owned(), described),
+        ),
     ]);
     if let Some(report) = report {
         annotations.insert("error_count", report.meta.error_count.to_string());

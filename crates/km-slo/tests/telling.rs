@@ -68,6 +68,13 @@ fn what_is_refused_for_another_reason_is_not_told_again_at_once() {
 }
 
 #[test]
+fn a_login_in_front_of_a_peer_is_not_taken_for_the_peer() {
+    let page = Fake::start(vec![("", Answer::Page)]);
+    assert_eq!(tell(&[&page.url()], &[alert("a")]), 1);
+    assert_eq!(tell(&[&taking(302).url()], &[alert("a")]), 1);
+}
+
+#[test]
 fn times_and_figures_are_texts() {
     let peer = taking(200);
     assert_eq!(tell(&[&peer.url()], &[alert("a")]), 0);

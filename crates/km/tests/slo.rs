@@ -361,6 +361,9 @@ fn a_server_that_could_not_do_its_work_refuses_to_start() {
     place.file("bad.yml", &sloth(&[counted("kept").replace("99", "101")]));
     let sound = ("KM__SLO__OBJECTIVES", "slo.yml");
     let asked = ("KM__SLO__PROMETHEUS", "http://127.0.0.1:1");
+    let mut command = place.command(&["doctor"]);
+    let doctor = Ended::from(command.env("KM__SLO__OBJECTIVES", "bad.yml").output().unwrap());
+    assert!(doctor.out.contains("bad.yml:5:16"), "{}", doctor.out);
     for (settings, reason) in [
         (
             vec![("KM__SLO__OBJECTIVES", "bad.yml"), asked],
@@ -382,6 +385,20 @@ fn a_server_that_could_not_do_its_work_refuses_to_start() {
         let ended = Ended::from(command.envs(settings).output().unwrap());
         assert_eq!(ended.code, 2, "{reason}: {}", ended.err);
         assert!(ended.err.contains(reason), "{reason}: {}", ended.err);
+    }
+}
+
+#[test]
+fn the_configuration_is_shown_without_passwords() {
+    let place = Place::new();
+    let settings = [
+        ("KM__SLO__PROMETHEUS", "http://km:s3cret-zoo@p:9090/x"),
+        ("KM__SLO__ALERTMANAGERS", "http://a, https://km:s3cret-zoo@b"),
+    ];
+    for flags in [vec!["config", "print"], vec!["--json", "config", "print"]] {
+        let shown = Ended::from(place.command(&flags).envs(settings).output().unwrap()).out;
+        assert!(shown.contains("http://…@p:9090/x") && shown.contains("https://…@b"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
     }
 }
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub enum Answer {
     /// With this.
     Body { status: u16, body: String },
+    /// With a page for people.
+    Page,
     /// Too late.
     Waits,
     /// With half of what was announced.
@@ -95,6 +97,12 @@ fn serve(stream: TcpStream, answers: &[(&str, Answer)], log: &Mutex<Vec<Asked>>)
             Answer::Body { status, body } => {
                 let length = body.len();
                 write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}")?;
+            }
+            Answer::Page => {
+                let body = "<!DOCTYPE html><title>Sign in</title>";
+                let length = body.len();
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8";
+                write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}")?;
             }
             Answer::Waits => {
                 thread::sleep(Duration::from_secs(3));
