@@ -118,7 +118,7 @@ impl Prometheus {
         let window = objective.window.to_string();
         let text = query.over(&window);
         let look = |selector: promql::Selector| {
-            Some(format!("count(present_over_time({}[{window}]))", text.get(selector.bytes)?))
+            Some(format!("count(count_over_time({}[{window}]))", text.get(selector.bytes)?))
         };
         let looks: Vec<String> =
             promql::selectors(&text).into_iter().take(SELECTORS_MAX).filter_map(look).collect();

@@ -94,7 +94,7 @@ impl Case {
 
     fn answers(&self) -> Vec<(&'static str, Answer)> {
         let named = [
-            ("present_over_time", &self.seen),
+            ("count_over_time", &self.seen),
             ("total_events", &self.total),
             ("good_events", &self.good),
             ("bad_events", &self.bad),
@@ -108,7 +108,7 @@ impl Case {
         // A case that says nothing of the look finds nothing, and not what the query within it gives.
         answers.push(("", Answer::none()));
         if self.seen.is_none() {
-            answers.insert(0, ("present_over_time", Answer::none()));
+            answers.insert(0, ("count_over_time", Answer::none()));
         }
         answers
     }
