@@ -90,6 +90,9 @@ impl Watch {
     /// Telling does not wait for looking, which takes long when Prometheus is slow: an alert that is not told again in
     /// time ends.
     async fn run_forever(&self, latest: watch::Sender<Option<Arc<Report>>>) {
+        if self.sink.is_none() {
+            info!("no Alertmanager is configured: that km cannot look is told by its metrics alone");
+        }
         let mut history = self.recall();
         let (tell, told) = watch::channel((*history.alarm(), None));
         let looking = async {

@@ -329,6 +329,9 @@ fn a_server_shows_the_same_report_as_the_command_and_its_figures_as_metrics() {
     assert_eq!(names(&shown["objectives"][0]), names(&asked["objectives"][0]));
     let told = watched.place.km(&["--url", &km.url, "slo", "check"]);
     assert_eq!((told.code, told.out.contains("shop/kept")), (0, true), "{}{}", told.out, told.err);
+    let mut command = watched.place.command(&["slo", "check"]);
+    let told = Ended::from(command.env("KM_URL", &km.url).output().unwrap());
+    assert_eq!(told.code, 0, "{}", told.err);
     let metrics = km.call(&Call::get("/metrics")).body;
     for line in [
         "km_slo_objectives{state=\"ok\"} 1",

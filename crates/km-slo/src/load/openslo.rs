@@ -103,7 +103,7 @@ fn metadata(field: &Field<'_>, problems: &mut Problems) -> Metadata {
     if let Some(shown) = fields.optional("displayName") {
         shown.prose(problems);
     }
-    let labels = fields.optional("labels").map(|field| field.labels(problems)).unwrap_or_default();
+    let labels = fields.optional("labels").map(|field| field.labels_of_many(problems)).unwrap_or_default();
     let annotations = fields.optional("annotations").map(|field| field.labels(problems)).unwrap_or_default();
     fields.end(problems);
     Metadata { name, labels, annotations }
@@ -299,10 +299,11 @@ fn window(field: &Field<'_>, problems: &mut Problems) -> Option<Window> {
     };
     let mut fields = only.fields(problems)?;
     let duration = fields.required("duration", problems);
-    match fields.required("isRolling", problems) {
+    match fields.optional("isRolling") {
         Some(rolling) if rolling.flag(problems) == Some(false) => {
             rolling.refuse(problems, "km knows rolling windows only");
         }
+        // A window without a calendar rolls.
         Some(_) | None => {}
     }
     fields.unsupported("calendar", "km knows rolling windows only", problems);

@@ -56,7 +56,8 @@ metadata:
   name: search
   displayName: Searching
   labels:
-    team: search
+    team: [search, web]
+    example.org/tier: 1
   annotations:
     km_min_events: "50"
 spec:
@@ -123,6 +124,8 @@ fn openslo_is_read_and_its_counters_become_increases() {
     let objective = read_all(&[("slo.yml", OPENSLO)]).expect("sound").remove(0);
     assert_eq!((objective.id.as_str(), objective.target), ("web/search", 0.995));
     assert_eq!((objective.window.to_string().as_str(), objective.events_min), ("28d", 50.0));
+    let labels: Vec<_> = objective.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(labels, ["example_org_tier=1", "team=search,web"]);
     let Indicator::Good { good, total } = &objective.indicator else { panic!("{:?}", objective.indicator) };
     assert_eq!(total.text, "sum(increase(localhost_server_requests[{{.window}}]))");
     assert!(good.over("28d").ends_with("{code=~\"2xx|3xx|4xx\"}[28d]))"), "{}", good.text);
@@ -136,7 +139,7 @@ fn an_indicator_may_stand_in_another_file() {
     let alone = read_all(&[("a.yml", objective)]).expect_err("refused");
     assert_eq!(
         alone,
-        ["a.yml:13:17: `spec.indicatorRef`: there is no SLI `search-ratio` in the files that were read"]
+        ["a.yml:14:17: `spec.indicatorRef`: there is no SLI `search-ratio` in the files that were read"]
     );
 }
 
@@ -164,7 +167,7 @@ fn what_is_not_understood_is_refused_with_file_line_and_path() {
             "101",
             "slo.yml:8:16: `slos[0].objective`: expected a percentage from 0 to 100, found `101`",
         ),
-        ("99.9", ".nan", "slo.yml:8:16: no YAML: non-finite float"),
+        ("99.9", ".nan", "slo.yml:8:16: no YAML: value `.nan` is not a finite number"),
         (
             "prometheus/v1",
             "prometheus/v2",
@@ -279,6 +282,22 @@ fn every_problem_of_every_file_is_told_at_once() {
     let found = read_all(&[("a.yml", &broken), ("b.yml", "x: [1"), ("c.yaml", SLOTH)]).expect_err("refused");
     assert_eq!(found.len(), 4, "{found:#?}");
     assert!(found.iter().any(|problem| problem.starts_with("b.yml:1:")), "{found:#?}");
+}
+
+#[test]
+fn what_is_no_yaml_is_said_in_our_words_with_its_place_once() {
+    for (text, expected) in [
+        (
+            "version: prometheus/v1\nservice: a\nservice: b\n",
+            "slo.yml:3:1: no YAML: duplicate mapping key `service`",
+        ),
+        ("version: [1\n", "slo.yml:"),
+        ("a: *b\n", "slo.yml:1:4: no YAML: "),
+    ] {
+        let found = refused(text).remove(0);
+        assert!(found.starts_with(expected), "{found}");
+        assert!(!found.contains("at line") && !found.contains("Policy") && !found.contains('\n'), "{found}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, UserMessageFormatter};
 
 use super::LoadError;
 
@@ -123,13 +123,16 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, LoadError> 
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let at = error.location();
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-        let reason = error.without_snippet().to_string();
+        let reason = error.without_snippet().render_with_formatter(&UserMessageFormatter);
+        let first = reason.lines().next().unwrap_or_default();
+        // The place stands before the message already.
+        let reason = first.rsplit_once(" at line ").map_or(first, |(reason, _)| reason);
         LoadError {
             file: file.to_owned(),
             line: at.map_or(1, |at| count(at.line())),
             column: at.map(|at| count(at.column())),
             path: String::new(),
-            reason: format!("no YAML: {}", reason.lines().next().unwrap_or_default()),
+            reason: format!("no YAML: {reason}"),
         }
     })
 }
@@ -267,23 +270,38 @@ impl<'a> Field<'a> {
 
     /// Names and texts. Numbers and flags are taken as they are written, as Go's YAML does.
     pub(super) fn labels(&self, problems: &mut Problems) -> BTreeMap<String, String> {
+        self.map_of(problems, "a text", Value::as_label)
+    }
+
+    /// As [`Field::labels`], where a name may have several texts, which are joined by commas.
+    pub(super) fn labels_of_many(&self, problems: &mut Problems) -> BTreeMap<String, String> {
+        self.map_of(problems, "a text or a list of texts", |value| match value {
+            Value::List(items) => {
+                let texts: Option<Vec<String>> = items.iter().map(|item| item.value.as_label()).collect();
+                Some(texts?.join(","))
+            }
+            value => value.as_label(),
+        })
+    }
+
+    fn map_of(
+        &self,
+        problems: &mut Problems,
+        what: &str,
+        text: impl Fn(&Value) -> Option<String>,
+    ) -> BTreeMap<String, String> {
         let Value::Map(entries) = &self.node.value else {
-            self.expected(problems, "a map of texts");
+            self.expected(problems, "a map");
             return BTreeMap::new();
         };
         let mut labels = BTreeMap::new();
         for (name, node) in entries {
-            let text = match &node.value {
-                Value::Text(text) | Value::Number(_, text) => text.clone(),
-                Value::Flag(flag) => flag.to_string(),
-                Value::Null => String::new(),
-                Value::List(_) | Value::Map(_) => {
-                    let field = Field { node, path: join(&self.path, name) };
-                    field.expected(problems, "a text");
-                    continue;
+            match text(&node.value) {
+                Some(text) => {
+                    labels.insert(name.clone(), text);
                 }
-            };
-            labels.insert(name.clone(), text);
+                None => Field { node, path: join(&self.path, name) }.expected(problems, what),
+            }
         }
         labels
     }
@@ -341,6 +359,15 @@ fn join(path: &str, name: &str) -> String {
 }
 
 impl Value {
+    fn as_label(&self) -> Option<String> {
+        match self {
+            Self::Text(text) | Self::Number(_, text) => Some(text.clone()),
+            Self::Flag(flag) => Some(flag.to_string()),
+            Self::Null => Some(String::new()),
+            Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
     fn kind(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),

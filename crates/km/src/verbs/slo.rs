@@ -7,7 +7,7 @@ use km_slo::{History, LoadErrors, Objective, Report, Wrapping};
 use serde_json::json;
 
 use crate::cli::{RulesFormat, SloCheckArgs, SloLintArgs, SloRulesArgs, SloVerb};
-use crate::client::{Access, Call, SloBody, SloLineBody, SloMetaBody, connect};
+use crate::client::{Access, Call, SloBody, SloLineBody, SloMetaBody, connect, server_of};
 use crate::console::{Console, DIM, GREEN, RED, RESET, YELLOW, safe};
 use crate::context::Context;
 use crate::failure::{Ending, Failure};
@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, verb: &SloVerb) -> Result<Ending, Fai
 /// A server that is named has looked already; otherwise this process asks Prometheus.
 async fn check(context: &Context, args: &SloCheckArgs) -> Result<Ending, Failure> {
     let console = context.console;
-    let text = if context.global.url.is_some() {
+    let text = if is_for_a_server(context, args)? {
         let client = connect(context, Access::Existing).await?;
         let answer = client.ask(Call::get("/v1/slo")).await?;
         String::from_utf8_lossy(&answer.body).trim_end().to_owned()
@@ -45,6 +45,12 @@ async fn check(context: &Context, args: &SloCheckArgs) -> Result<Ending, Failure
         show(console, &body)?;
     }
     Ok(ending(&body.meta))
+}
+
+/// Whether a server was named, and nothing here that this process could look at itself.
+fn is_for_a_server(context: &Context, args: &SloCheckArgs) -> Result<bool, Failure> {
+    let nothing_here = args.paths.is_empty() && context.config().slo.objectives.is_empty();
+    Ok(context.global.url.is_some() || nothing_here && server_of(context)?.is_some())
 }
 
 async fn ask(context: &Context, args: &SloCheckArgs) -> Result<Option<Report>, Failure> {
