@@ -1,7 +1,7 @@
 //! Whether objectives are kept: it reads them from files, asks Prometheus, judges, remembers, and raises the alarm
 //! when it cannot do its work.
 //!
-//! [`load`] makes [`Objective`]s of files. [`Prometheus::check`] asks for them and [`evaluate`], which is pure, judges;
+//! [`load()`] makes [`Objective`]s of files. [`Prometheus::check`] asks for them and [`evaluate()`], which is pure, judges;
 //! the outcome is a [`Report`]. [`Watch`] does so again and again. The room knows nothing of writes, and nothing of
 //! HTTP servers.
 

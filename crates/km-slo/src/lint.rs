@@ -4,7 +4,7 @@
 use crate::objective::{Indicator, Objective, Place, Query};
 use crate::promql::{self, Kind, Token};
 
-/// A file, or an objective in it, cannot be read. Stated by [`crate::load`].
+/// A file, or an objective in it, cannot be read. Stated by [`crate::load()`].
 pub const UNREADABLE: &str = "SL001";
 const COMPARISON: &str = "SL101";
 const OR_VECTOR: &str = "SL102";

@@ -220,6 +220,9 @@ fn described(report: &Report) -> String {
         .filter(|line| matches!(line.state, State::Error(_)))
         .map(|line| format!("{}: {} ({})", line.slo, line.reason.unwrap_or_default(), line.detail))
         .collect();
+    if failed.is_empty() {
+        return "Every objective can be looked at again.".to_owned();
+    }
     let mut text = failed.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
     if failed.len() > NAMED_MAX {
         text += &format!("; and {} more", failed.len() - NAMED_MAX);
