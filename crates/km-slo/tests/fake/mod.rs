@@ -42,9 +42,12 @@ impl Answer {
 /// What was asked: the parameters and the headers, all names in small letters.
 pub type Asked = BTreeMap<String, String>;
 
+type Answers = Arc<Mutex<Vec<(&'static str, Answer)>>>;
+
 /// The server. It knows a query by a word in it.
 pub struct Fake {
     port: u16,
+    answers: Answers,
     asked: Arc<Mutex<Vec<Asked>>>,
     stop: Arc<Mutex<bool>>,
 }
@@ -55,21 +58,27 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, stop) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::<Mutex<bool>>::default());
-        let (log, stopped) = (asked.clone(), stop.clone());
+        let answers: Answers = Arc::new(Mutex::new(answers));
+        let (log, stopped, shared) = (asked.clone(), stop.clone(), answers.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if *stopped.lock().unwrap() {
                     return;
                 }
-                let (answers, log) = (answers.clone(), log.clone());
+                let (answers, log) = (shared.clone(), log.clone());
                 thread::spawn(move || drop(serve(stream.unwrap(), &answers, &log)));
             }
         });
-        Self { port, asked, stop }
+        Self { port, answers, asked, stop }
     }
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Answers so from now on.
+    pub fn answer(&self, answers: Vec<(&'static str, Answer)>) {
+        *self.answers.lock().unwrap() = answers;
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -85,15 +94,19 @@ impl Drop for Fake {
     }
 }
 
-fn serve(stream: TcpStream, answers: &[(&str, Answer)], log: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
+fn serve(
+    stream: TcpStream,
+    answers: &Mutex<Vec<(&'static str, Answer)>>,
+    log: &Mutex<Vec<Asked>>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
     loop {
         let Some(asked) = request(&mut reader)? else { return Ok(()) };
         let query = asked.get("query").cloned().unwrap_or_default();
         log.lock().unwrap().push(asked);
-        let known = answers.iter().find(|(word, _)| query.contains(word));
-        match known.map_or_else(Answer::none, |(_, answer)| answer.clone()) {
+        let known = answers.lock().unwrap().iter().find(|(word, _)| query.contains(word)).cloned();
+        match known.map_or_else(Answer::none, |(_, answer)| answer) {
             Answer::Body { status, body } => {
                 let length = body.len();
                 write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}")?;
