@@ -28,6 +28,8 @@ pub struct Services {
     pub store: Store,
     /// The background jobs, to show and to run.
     pub reconcilers: Vec<Reconciler>,
+    /// What the last run over the objectives came to; none where there are none.
+    pub slo: Option<km_slo::Latest>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// 32 random bytes a call, for keys.
@@ -62,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) letters: LetterOffice,
     pub(crate) store: Store,
     pub(crate) reconcilers: Vec<Reconciler>,
+    pub(crate) slo: Option<km_slo::Latest>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: fn() -> [u8; 32],
     pub(crate) keys: KeyBook,
@@ -81,7 +84,7 @@ impl Parts {
 ///
 /// Documents, health and metrics stand outside the bound on requests under way: they answer when nothing else does.
 pub fn router(services: Services, settings: Settings) -> Router {
-    let Services { writer, intake, letters, store, reconcilers, clock, entropy, registry, version } =
+    let Services { writer, intake, letters, store, reconcilers, slo, clock, entropy, registry, version } =
         services;
     let app: App = Arc::new(Parts {
         keys: KeyBook::new(store.keys.clone()),
@@ -92,6 +95,7 @@ pub fn router(services: Services, settings: Settings) -> Router {
         letters,
         store,
         reconcilers,
+        slo,
         clock,
         entropy,
         version,

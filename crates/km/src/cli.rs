@@ -106,6 +106,11 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Say whether objectives are kept, check their files, make rules of them
+    Slo {
+        #[command(subcommand)]
+        verb: SloVerb,
+    },
     /// Check the configuration of Alertmanager
     Alertmanager {
         #[command(subcommand)]
@@ -448,6 +453,64 @@ pub(crate) enum ConfigVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+/// `km slo`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SloVerb {
+    /// Ask Prometheus whether objectives are kept
+    #[command(after_help = "Exit codes: 0 kept, 1 violated or no data at all, 2 it could not be looked.")]
+    Check(SloCheckArgs),
+    /// Say what is probably wrong with objectives
+    #[command(after_help = "Exit codes: 0 nothing, 1 findings, 2 a file cannot be read.")]
+    Lint(SloLintArgs),
+    /// Print recording rules, and alerts on how fast the error budgets burn
+    Rules(SloRulesArgs),
+}
+
+/// `km slo check`.
+#[derive(Debug, Args)]
+pub(crate) struct SloCheckArgs {
+    /// Files and directories with objectives [default: slo.objectives]
+    #[arg(value_name = "PATH", conflicts_with = "url")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The Prometheus to ask [default: slo.prometheus]
+    #[arg(long, value_name = "URL", conflicts_with = "url")]
+    pub(crate) prometheus: Option<String>,
+}
+
+/// `km slo lint`.
+#[derive(Debug, Args)]
+pub(crate) struct SloLintArgs {
+    /// Files and directories with objectives [default: slo.objectives]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How findings are printed [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// `km slo rules`.
+#[derive(Debug, Args)]
+pub(crate) struct SloRulesArgs {
+    /// Files and directories with objectives [default: slo.objectives]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What the rules are for
+    #[arg(long, value_enum, default_value = "prometheus")]
+    pub(crate) format: RulesFormat,
+    /// Write to this file instead
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How rules are wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesFormat {
+    /// A rule file of Prometheus
+    Prometheus,
+    /// A PrometheusRule of the Prometheus operator
+    Kubernetes,
 }
 
 /// `km alertmanager`.

@@ -11,6 +11,7 @@ mod findings;
 mod log;
 mod runtime;
 mod serve;
+mod slo;
 mod verbs;
 
 use std::collections::BTreeMap;

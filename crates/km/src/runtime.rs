@@ -84,18 +84,23 @@ pub(crate) struct Running {
     store: Store,
     committer: JoinHandle<()>,
     stop: watch::Sender<bool>,
-    reconcilers: Vec<JoinHandle<()>>,
+    /// Reconcilers and the watch over the objectives.
+    jobs: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Opens the store and joins everything to it.
     ///
     /// # Errors
-    /// [`Failure::Open`].
+    /// [`Failure::Open`]; [`Failure::Usage`] for objectives that cannot be watched.
     pub(crate) async fn start(config: &Config, background: Background) -> Result<Self, Failure> {
+        let mut registry = Registry::default();
+        let objectives = match background {
+            Background::Runs => crate::slo::watch(config, &mut registry)?,
+            Background::Rests => None,
+        };
         let clock = clock();
         let store = km_store::open(open_options(config), clock.clone()).await?;
-        let mut registry = Registry::default();
         let telemetry = Telemetry::register(&mut registry);
         let jitter = Arc::new(Jitter::from_seed(seed()));
         let (writer, committer) = Writer::new(
@@ -118,26 +123,32 @@ impl Running {
         );
         let parts =
             Parts { store: &store, writer: &writer, letters: &letters, clock: &clock, telemetry: &telemetry };
-        let jobs = parts.reconcilers(config);
+        let reconcilers = parts.reconcilers(config);
         let (stop, stopped) = watch::channel(false);
-        let reconcilers = jobs
+        let mut jobs: Vec<JoinHandle<()>> = reconcilers
             .iter()
             .filter(|(_, enabled)| *enabled && background == Background::Runs)
             .map(|(reconciler, _)| spawn(reconciler.clone().keep_running(stopped.clone())))
             .collect();
+        let slo = objectives.map(|watch| {
+            let (latest, reports) = watch::channel(None);
+            jobs.push(spawn(watch.keep_running(latest, stopped.clone())));
+            reports
+        });
         let services = Services {
             writer: writer.clone(),
             intake,
             letters,
             store: store.clone(),
-            reconcilers: jobs.into_iter().map(|(reconciler, _)| reconciler).collect(),
+            reconcilers: reconcilers.into_iter().map(|(reconciler, _)| reconciler).collect(),
+            slo,
             clock,
             entropy,
             registry,
             version: env!("CARGO_PKG_VERSION"),
         };
         let router = km_server::router(services, settings(config));
-        Ok(Self { router, writer, store, committer, stop, reconcilers })
+        Ok(Self { router, writer, store, committer, stop, jobs })
     }
 
     /// The whole API.
@@ -183,8 +194,8 @@ impl Running {
     /// Takes no more writes, commits those that were admitted, and closes the store.
     pub(crate) async fn finish(self) {
         self.stop.send_replace(true);
-        for reconciler in self.reconcilers {
-            join(reconciler).await;
+        for job in self.jobs {
+            join(job).await;
         }
         self.writer.stop();
         join(self.committer).await;

@@ -8,15 +8,28 @@ use toml::{Table, Value};
 use super::Finding;
 
 /// The rooms, and the rooms each may use. A crate may use only what stands here.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("km-model", &[]),
     ("km-contract", &["km-model"]),
     ("km-search", &["km-model"]),
     ("km-intake", &["km-model"]),
     ("km-alerts", &[]),
+    ("km-slo", &["km-model"]),
     ("km-store", &["km-model", "km-contract", "km-search"]),
-    ("km-server", &["km-model", "km-contract", "km-search", "km-intake"]),
-    ("km", &["km-model", "km-contract", "km-search", "km-intake", "km-alerts", "km-store", "km-server"]),
+    ("km-server", &["km-model", "km-contract", "km-search", "km-intake", "km-slo"]),
+    (
+        "km",
+        &[
+            "km-model",
+            "km-contract",
+            "km-search",
+            "km-intake",
+            "km-alerts",
+            "km-slo",
+            "km-store",
+            "km-server",
+        ],
+    ),
     ("km-bench", &["km-model", "km-contract", "km-store"]),
     ("km-proof", &["km-model", "km-contract", "km-store"]),
     ("xtask", &[]),
@@ -33,11 +46,11 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("clap_complete", &["km"]),
     ("indicatif", &["km"]),
     ("tracing-subscriber", &["km"]),
-    ("reqwest", &["km"]),
+    ("reqwest", &["km", "km-slo"]),
     ("promql-parser", &["km-alerts"]),
     ("granit-parser", &["km-alerts"]),
     ("rust-stemmers", &["km-search"]),
-    ("serde-saphyr", &["km-intake"]),
+    ("serde-saphyr", &["km-intake", "km-slo"]),
 ];
 
 pub(super) fn check(root: &Path) -> Vec<Finding> {

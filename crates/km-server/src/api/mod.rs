@@ -8,6 +8,7 @@ mod letters;
 mod operations;
 mod redrives;
 mod search;
+mod slo;
 mod webhooks;
 mod writes;
 
@@ -70,6 +71,7 @@ fn calls() -> OpenApiRouter<App> {
         .routes(routes!(operations::reconcilers))
         .route("/v1/reconcilers/{name}", routing::post(operations::act))
         .routes(routes!(operations::status))
+        .routes(routes!(slo::report))
 }
 
 pub(crate) fn router() -> Router<App> {

@@ -66,6 +66,7 @@ async fn app(settings: Settings) -> (App, TempDir) {
         limits: Limits::new(&settings),
         metrics: Metrics::register(registry, store.ledger.durability()),
         reconcilers: Vec::new(),
+        slo: None,
         entropy: || [0; 32],
         version: "test",
         writer,

@@ -3,9 +3,11 @@
 mod entries;
 mod letters;
 mod operations;
+mod slo;
 mod writes;
 
 pub(crate) use entries::*;
 pub(crate) use letters::*;
 pub(crate) use operations::*;
+pub(crate) use slo::*;
 pub(crate) use writes::*;

@@ -348,6 +348,46 @@ pub(crate) struct EventBody {
     pub(crate) detail: String,
 }
 
+/// What a run over the objectives came to.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SloBody {
+    #[serde(rename = "_meta")]
+    pub(crate) meta: SloMetaBody,
+    pub(crate) objectives: Vec<SloLineBody>,
+}
+
+/// A run in figures.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SloMetaBody {
+    pub(crate) evaluated_at: String,
+    pub(crate) status: String,
+    pub(crate) ok_count: u64,
+    pub(crate) violated_count: u64,
+    pub(crate) no_data_count: u64,
+    pub(crate) error_count: u64,
+    pub(crate) coverage: f64,
+    pub(crate) health_score: Option<f64>,
+    pub(crate) self_failure: bool,
+}
+
+/// One objective.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SloLineBody {
+    pub(crate) slo: String,
+    pub(crate) target: f64,
+    pub(crate) window: String,
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) detail: String,
+    pub(crate) sli: Option<f64>,
+    pub(crate) burn_rate: Option<f64>,
+    pub(crate) budget_remaining: Option<f64>,
+    pub(crate) trend: Vec<Option<f64>>,
+}
+
 /// The answer to a webhook.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -208,6 +208,10 @@ impl Layers {
         match self.leaves.get(key).map(|leaf| &leaf.value) {
             Some(Value::Integer(_)) => text.parse().map_or_else(|_| as_text(), Value::Integer),
             Some(Value::Boolean(_)) => text.parse().map_or_else(|_| as_text(), Value::Boolean),
+            Some(Value::Array(_)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+            }
             Some(_) | None => as_text(),
         }
     }

@@ -23,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) queue: Queue,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) reconcile: Reconcilers,
+    pub(crate) slo: Slo,
     pub(crate) store: StoreSection,
     pub(crate) log: Log,
     pub(crate) shutdown: Shutdown,
@@ -100,6 +101,21 @@ pub(crate) struct Reconcilers {
 pub(crate) struct Job {
     pub(crate) enabled: bool,
     pub(crate) interval: Span,
+}
+
+/// `[slo]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Slo {
+    pub(crate) objectives: Vec<PathBuf>,
+    pub(crate) prometheus: String,
+    pub(crate) credentials_file: PathBuf,
+    pub(crate) timeout: Span,
+    pub(crate) interval: Span,
+    pub(crate) period: Span,
+    pub(crate) min_events: u32,
+    pub(crate) cluster: String,
+    pub(crate) alertmanagers: Vec<String>,
 }
 
 /// `[store]`.
@@ -191,6 +207,22 @@ impl Default for Reconcilers {
     fn default() -> Self {
         let every = |seconds| Job { enabled: true, interval: Span::from_secs(seconds) };
         Self { links: every(300), sealer: every(60), receipts: every(60), canary: every(60) }
+    }
+}
+
+impl Default for Slo {
+    fn default() -> Self {
+        Self {
+            objectives: Vec::new(),
+            prometheus: String::new(),
+            credentials_file: PathBuf::new(),
+            timeout: Span::from_secs(10),
+            interval: Span::from_secs(60),
+            period: Span::from_secs(30 * 86_400),
+            min_events: 1,
+            cluster: String::new(),
+            alertmanagers: Vec::new(),
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn run(global: Global, environment: Environment, verb: &ConfigVerb) -
     }
 }
 
-/// The values as a file that could be read again, each with its source. There are no secrets among them.
+/// The values as a file that could be read again, each with its source. The one secret that may be among them, a
+/// password in an address, is left out.
 fn print(context: &Context) -> Result<Ending, Failure> {
     let console = context.console;
     if console.json {
@@ -26,7 +27,10 @@ fn print(context: &Context) -> Result<Ending, Failure> {
             .layers
             .leaves()
             .map(|(key, leaf)| {
-                (key.to_owned(), json!({ "value": leaf.value, "source": leaf.source.to_string() }))
+                (
+                    key.to_owned(),
+                    json!({ "value": printable(&leaf.value), "source": leaf.source.to_string() }),
+                )
             })
             .collect();
         console.value(&values)?;
@@ -39,7 +43,7 @@ fn print(context: &Context) -> Result<Ending, Failure> {
             console.line(format_args!("{}[{section}]", if open.is_empty() { "" } else { "\n" }))?;
             open = section;
         }
-        let assignment = format!("{name} = {}", shown(&leaf.value));
+        let assignment = format!("{name} = {}", shown(&printable(&leaf.value)));
         match &leaf.source {
             Source::Shipped => console.line(assignment)?,
             source => console.line(format_args!("{assignment:<40} {DIM}# {source}{RESET}"))?,
@@ -48,13 +52,30 @@ fn print(context: &Context) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
+/// A value without the user and the password of an address.
+fn printable(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_password(text)),
+        Value::Array(items) => Value::Array(items.iter().map(printable).collect()),
+        other => other.clone(),
+    }
+}
+
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        (_, _) => text.to_owned(),
+    }
+}
+
 /// A value as TOML; text is escaped as JSON does, which TOML reads the same way.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => serde_json::Value::from(text.as_str()).to_string(),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(truth) => truth.to_string(),
-        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => format!("{value:?}"),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Float(_) | Value::Datetime(_) | Value::Table(_) => format!("{value:?}"),
     }
 }
 

@@ -76,6 +76,7 @@ async fn examine(context: &Context) -> Vec<Line> {
     let mut lines = vec![
         Line::ok("version", format!("km {}, SQLite {}", env!("CARGO_PKG_VERSION"), survey.sqlite_version)),
         Line::ok("configuration", "every key is known and fits"),
+        objectives(config),
         durability(config, &survey),
         space(&survey),
     ];
@@ -83,6 +84,24 @@ async fn examine(context: &Context) -> Vec<Line> {
     lines.push(lock(config, &survey));
     lines.extend(server(context).await);
     lines
+}
+
+/// Whether a server would take the objectives.
+fn objectives(config: &Config) -> Line {
+    const CHECK: &str = "objectives";
+    let section = &config.slo;
+    if section.objectives.is_empty() {
+        return Line::ok(CHECK, "none are configured");
+    }
+    let advice = "a server would not start: `km slo lint` names every problem of the files";
+    match crate::slo::objectives(section, &section.objectives) {
+        Ok(Ok(read)) => Line::ok(CHECK, format!("{} can be read", read.len())),
+        Ok(Err(errors)) => {
+            let first = errors.0.first().map(ToString::to_string).unwrap_or_default();
+            Line::fail(CHECK, first, advice)
+        }
+        Err(failure) => Line::fail(CHECK, failure.to_string(), advice),
+    }
 }
 
 fn durability(config: &Config, survey: &Survey) -> Line {

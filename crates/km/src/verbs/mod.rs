@@ -14,6 +14,7 @@ mod letters;
 mod running;
 mod search;
 mod show;
+mod slo;
 mod verify;
 mod write;
 
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> Result<Ending, Fa
         verb @ (Verb::Demo(_)
         | Verb::Serve(_)
         | Verb::Verify(_)
+        | Verb::Slo { .. }
         | Verb::Backup { .. }
         | Verb::Restore { .. }
         | Verb::Write(_)
@@ -61,6 +63,7 @@ async fn with_configuration(global: Global, environment: Environment, verb: Verb
         Verb::Demo(args) => demo::run(context, &args).await,
         Verb::Serve(args) => crate::serve::run(context, &args).await,
         Verb::Verify(args) => verify::run(&context, &args).await,
+        Verb::Slo { verb } => slo::run(&context, &verb).await,
         Verb::Backup { to } => copies::backup(&context, &to),
         Verb::Restore { from } => copies::restore(&context, &from),
         verb => with_client(&context, &verb).await,
@@ -92,6 +95,7 @@ const fn access(verb: &Verb) -> Access {
         | Verb::Restore { .. }
         | Verb::Export { .. }
         | Verb::Reindex
+        | Verb::Slo { .. }
         | Verb::Config { .. }
         | Verb::Alertmanager { .. }
         | Verb::Doctor
@@ -119,6 +123,7 @@ async fn call(context: &Context, client: &Client, verb: &Verb) -> Result<Ending,
         | Verb::Verify(_)
         | Verb::Backup { .. }
         | Verb::Restore { .. }
+        | Verb::Slo { .. }
         | Verb::Config { .. }
         | Verb::Alertmanager { .. }
         | Verb::Doctor

@@ -16,14 +16,14 @@ const INSTALL: &str =
     "apt-get update && apt-get install -y --no-install-recommends prometheus prometheus-alertmanager patch";
 
 /// A program that is killed when the test ends.
-struct Daemon {
+pub(super) struct Daemon {
     child: Child,
-    host: String,
+    pub(super) host: String,
 }
 
 impl Daemon {
     /// Starts `program`, and waits until it says that it is ready.
-    fn start(place: &Place, name: &str, program: &str, port: u16, arguments: &[String]) -> Self {
+    pub(super) fn start(place: &Place, name: &str, program: &str, port: u16, arguments: &[String]) -> Self {
         let log = place.path(&format!("{name}.log"));
         let mut command = Command::new(program);
         command.args(arguments).current_dir(place.directory.path());
@@ -35,7 +35,8 @@ impl Daemon {
         until(&format!("{name} is ready"), || {
             let ended = daemon.child.try_wait().unwrap();
             assert!(ended.is_none(), "{name}: {}", std::fs::read_to_string(&log).unwrap());
-            daemon.get("/-/ready").filter(|ready| ready.status == 200)
+            // One that asks for a password is up all the same.
+            daemon.get("/-/ready").filter(|ready| matches!(ready.status, 200 | 401))
         });
         daemon
     }
@@ -60,7 +61,7 @@ pub fn tool<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> (bool, String) {
 }
 
 /// A missing program fails the test with the line that installs it.
-fn installed<T>(program: &str, begun: std::io::Result<T>) -> T {
+pub(super) fn installed<T>(program: &str, begun: std::io::Result<T>) -> T {
     match begun {
         Err(error) if error.kind() == ErrorKind::NotFound => panic!("{program} is missing: {INSTALL}"),
         begun => begun.unwrap(),
@@ -156,6 +157,12 @@ impl Alertmanager {
         let alert = items(&alerts).iter().find(|alert| alert["labels"]["alertname"] == name)?;
         let starts_at = alert["startsAt"].as_str()?.parse().ok()?;
         Some((alert["fingerprint"].as_str()?.to_owned(), starts_at))
+    }
+
+    /// The whole of an alert that it knows by this name.
+    pub fn alert(&self, name: &str) -> Option<Value> {
+        let alerts = self.get("/api/v2/alerts");
+        items(&alerts).iter().find(|alert| alert["labels"]["alertname"] == name).cloned()
     }
 
     /// Deliveries that were answered well.

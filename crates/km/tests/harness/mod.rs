@@ -4,6 +4,7 @@
 
 pub mod alerting;
 pub mod http;
+pub mod scraping;
 mod server;
 pub mod zoo;
 
