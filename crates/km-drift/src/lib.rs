@@ -1,0 +1,20 @@
+//! Whether what is deployed is what the code takes for granted: defaults of settings in Python source,
+//! compared with Kubernetes manifests, compose files, `.env` files and Helm values.
+//!
+//! The code is read by a real parser and never run. What cannot be known is said to be unknown.
+
+mod files;
+mod finding;
+mod pydantic;
+mod python;
+mod setting;
+mod types;
+mod value;
+
+pub use crate::files::{FILE_BYTES_MAX, FILES_MAX, Walked, read_text, walk};
+pub use crate::finding::{Code, Level, Place, Remark};
+pub use crate::pydantic::{Parsed, Rules, Version, from_variable};
+pub use crate::python::{Extraction, OpenExpression, ReaderKind, Readers, Source, extract};
+pub use crate::setting::{Default, EnvName, OwnType, Reading, Setting};
+pub use crate::types::{Bounds, Enum, Type};
+pub use crate::value::{Value, shown};
