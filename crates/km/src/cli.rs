@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::findings::Format;
+
 /// A knowledge memory for incident response: one binary, nothing acknowledged is lost.
 #[derive(Debug, Parser)]
 #[command(name = "km", version, max_term_width = 100, propagate_version = true)]
@@ -104,9 +106,14 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Check the configuration of Alertmanager
+    Alertmanager {
+        #[command(subcommand)]
+        verb: AlertmanagerVerb,
+    },
     /// Look for what would go wrong: disk, lock, configuration, server
     Doctor,
-    /// Explain a problem code, such as KM0007
+    /// Explain the code of a problem or of a check, such as KM0007 or AM101
     Explain {
         /// The code; all of them when absent
         code: Option<String>,
@@ -441,6 +448,24 @@ pub(crate) enum ConfigVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+/// `km alertmanager`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertmanagerVerb {
+    /// Read configuration files and say what is wrong with them
+    Lint(LintArgs),
+}
+
+/// `km alertmanager lint`.
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// Files with alertmanager.yml
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How findings are printed [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -18,6 +18,8 @@ pub(crate) enum Ending {
     Done,
     /// There are findings, or something was refused; it was said already.
     Findings,
+    /// Something that was to be looked at could not be read; it was said already.
+    CannotRead,
     /// Something was not taken that may be taken later; it was said already.
     TryAgain,
     /// The store cannot be trusted any longer (EX_SOFTWARE of sysexits.h).
@@ -29,6 +31,7 @@ impl From<Ending> for ExitCode {
         match ending {
             Ending::Done => Self::SUCCESS,
             Ending::Findings => Self::from(1),
+            Ending::CannotRead => Self::from(2),
             Ending::TryAgain => Self::from(75),
             Ending::Untrusted => Self::from(70),
         }

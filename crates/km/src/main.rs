@@ -1,11 +1,13 @@
 //! `km`: the server, and every verb that works with one or with a data directory.
 
+mod checks;
 mod cli;
 mod client;
 mod config;
 mod console;
 mod context;
 mod failure;
+mod findings;
 mod log;
 mod runtime;
 mod serve;

@@ -1,9 +1,16 @@
 //! Rules for the documentation.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, has_extension};
+
+/// How the codes of checks begin: of alerts, of drift, of SLOs.
+const CHECK_PREFIXES: [&str; 3] = ["AM", "DR", "SL"];
+
+/// Where the pages of checks are compiled in.
+const CHECK_INDEX: &str = "crates/km/src/checks.rs";
 
 pub(super) fn check(root: &Path, files: &[PathBuf]) -> Vec<Finding> {
     let pages: Vec<(&PathBuf, String)> = files
@@ -18,7 +25,55 @@ pub(super) fn check(root: &Path, files: &[PathBuf]) -> Vec<Finding> {
         findings.extend(error_page(path, text));
         findings.extend(decision(path, &index));
     }
+    findings.extend(checks(root, files));
     findings
+}
+
+/// What the product says of checks: the index of pages, the sources that make checks, and the pages.
+fn checks(root: &Path, files: &[PathBuf]) -> Vec<Finding> {
+    let index = Path::new(CHECK_INDEX);
+    let listed = check_codes(&fs::read_to_string(root.join(index)).unwrap_or_default());
+    let is_source = |path: &&PathBuf| {
+        path.starts_with("crates") && has_extension(path, "rs") && path.iter().any(|part| part == "src")
+    };
+    let made = files
+        .iter()
+        .filter(is_source)
+        .filter(|path| *path != index)
+        .filter_map(|path| fs::read_to_string(root.join(path)).ok())
+        .flat_map(|text| check_codes(&text))
+        .collect();
+    let pages = files
+        .iter()
+        .filter(|path| path.starts_with("docs/checks"))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    disagreements(&listed, &made, &pages)
+}
+
+/// Every check that is made has a page, every page is of a check that is made, and the index lists them all.
+fn disagreements(
+    listed: &BTreeSet<String>,
+    made: &BTreeSet<String>,
+    pages: &BTreeSet<String>,
+) -> Vec<Finding> {
+    let page = |code: &String| Path::new("docs/checks").join(format!("{code}.md"));
+    let unlisted = pages
+        .difference(listed)
+        .map(|code| Finding::new(Path::new(CHECK_INDEX), 1, format!("does not list the page of {code}")));
+    let without_page =
+        made.difference(pages).map(|code| Finding::new(&page(code), 1, format!("{code} has no page")));
+    let idle = pages.difference(made).map(|code| Finding::new(&page(code), 1, format!("no check is {code}")));
+    unlisted.chain(without_page).chain(idle).collect()
+}
+
+/// The codes of checks that stand in a source as whole strings, such as those of [`CHECK_PREFIXES`].
+fn check_codes(source: &str) -> BTreeSet<String> {
+    let is_code = |text: &&str| {
+        let digits = CHECK_PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix));
+        digits.is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    source.split('"').filter(is_code).map(str::to_owned).collect()
 }
 
 /// Links to files that are not there. Addresses and anchors are not looked at.
@@ -83,6 +138,18 @@ mod tests {
         let path = Path::new("docs/errors/KM0001.md");
         assert!(error_page(path, "# KM0001: invalid JSON\n").is_none());
         assert!(error_page(path, "# invalid JSON\n").is_some());
+    }
+
+    #[test]
+    fn checks_and_their_pages_agree() {
+        let codes = |source| check_codes(source);
+        let found = disagreements(
+            &codes(r#"checks! { "AM101" }"#),
+            &codes(r#"&["AM101", "DR404", "AM9", "AMBER"]"#),
+            &codes(r#""AM101" "SL001""#),
+        );
+        let found: Vec<String> = found.into_iter().map(|finding| finding.what).collect();
+        assert_eq!(found, ["does not list the page of SL001", "DR404 has no page", "no check is SL001"]);
     }
 
     #[test]

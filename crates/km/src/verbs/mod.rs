@@ -1,5 +1,6 @@
 //! One file for each verb, or for a few that are alike.
 
+mod alertmanager;
 mod completions;
 mod configuration;
 mod copies;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> Result<Ending, Fa
     let Cli { global, verb } = cli;
     match verb {
         Verb::Completions { shell } => completions::run(&global, shell),
+        Verb::Alertmanager { verb } => alertmanager::run(&global, &verb),
         Verb::Explain { code } => explain::run(&global, code.as_deref()),
         Verb::Doctor => doctor::run(global, environment).await,
         Verb::Config { verb } => configuration::run(global, environment, &verb),
@@ -91,6 +93,7 @@ const fn access(verb: &Verb) -> Access {
         | Verb::Export { .. }
         | Verb::Reindex
         | Verb::Config { .. }
+        | Verb::Alertmanager { .. }
         | Verb::Doctor
         | Verb::Explain { .. }
         | Verb::Completions { .. } => Access::Existing,
@@ -117,6 +120,7 @@ async fn call(context: &Context, client: &Client, verb: &Verb) -> Result<Ending,
         | Verb::Backup { .. }
         | Verb::Restore { .. }
         | Verb::Config { .. }
+        | Verb::Alertmanager { .. }
         | Verb::Doctor
         | Verb::Explain { .. }
         | Verb::Completions { .. } => Ok(Ending::Done),

@@ -34,7 +34,8 @@ const OUT_OF_REACH: [&str; 7] = ["KM0016", "KM0034", "KM0035", "KM0036", "KM0037
 /// What is told about the codes, by code.
 fn explained(place: &Place) -> BTreeMap<String, Value> {
     let codes = place.json(&["explain"]);
-    items(&codes).iter().map(|code| (code["code"].as_str().unwrap().to_owned(), code.clone())).collect()
+    let problems = items(&codes).iter().filter(|code| code["code"].as_str().unwrap().starts_with("KM"));
+    problems.map(|code| (code["code"].as_str().unwrap().to_owned(), code.clone())).collect()
 }
 
 /// Whether an answer is the problem that it should be; webhooks are answered 503 where others get another status.

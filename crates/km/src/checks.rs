@@ -1,0 +1,59 @@
+//! The pages of the checks, compiled in: what is wrong, how it looks when it is right, and why.
+
+/// A check that some room makes, by its stable code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) code: &'static str,
+    /// The page, as Markdown: `docs/checks/<code>.md`.
+    pub(crate) page: &'static str,
+}
+
+macro_rules! checks {
+    ($($code:literal)+) => {
+        /// Every check, ordered by code.
+        pub(crate) const ALL: &[Check] = &[$(Check {
+            code: $code,
+            page: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/checks/", $code, ".md")),
+        },)+];
+    };
+}
+
+checks! {
+    "AM001" "AM101"
+}
+
+impl Check {
+    /// What is wrong, in words without data: the heading of the page.
+    pub(crate) fn title(self) -> &'static str {
+        let heading = self.page.lines().next().unwrap_or_default();
+        heading.split_once(": ").map_or(heading, |(_, title)| title)
+    }
+}
+
+/// The check with this code; letters of either case.
+pub(crate) fn find(code: &str) -> Option<Check> {
+    ALL.iter().copied().find(|check| check.code.eq_ignore_ascii_case(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_says_what_is_wrong_how_it_is_right_and_why() {
+        for check in ALL {
+            let (code, page) = (check.code, check.page);
+            assert!(page.starts_with(&format!("# {code}: ")), "{code}: heading");
+            for part in ["## What is wrong", "## Bad", "## Good", "## Why", "## Source"] {
+                assert!(page.contains(&format!("\n{part}\n")), "{code}: {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn checks_are_ordered_and_found_in_either_case() {
+        assert!(ALL.is_sorted_by(|a, b| a.code < b.code));
+        assert_eq!(find("am101").map(|check| check.code), Some("AM101"));
+        assert!(find("AM999").is_none());
+    }
+}
