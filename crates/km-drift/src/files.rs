@@ -12,8 +12,20 @@ const FOLDERS_MAX: usize = 64;
 pub const FILES_MAX: usize = 100_000;
 /// Folders that hold what others wrote or what tools made.
 const FOREIGN: [&str; 14] = [
-    ".git", ".hg", ".venv", "venv", "env", "node_modules", "__pycache__", "site-packages", ".tox", ".nox", ".mypy_cache",
-    ".pytest_cache", ".eggs", "target",
+    ".git",
+    ".hg",
+    ".venv",
+    "venv",
+    "env",
+    "node_modules",
+    "__pycache__",
+    "site-packages",
+    ".tox",
+    ".nox",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".eggs",
+    "target",
 ];
 /// Folders with tests.
 const TESTS: [&str; 2] = ["test", "tests"];

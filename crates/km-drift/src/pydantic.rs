@@ -176,9 +176,10 @@ fn boolean(input: &Value) -> Parsed {
         },
         _ => None,
     };
-    value.map_or_else(|| refused("a boolean (true, false, 1, 0, yes, no, on, off)", input), |value| {
-        Parsed::Value(Value::Bool(value))
-    })
+    value.map_or_else(
+        || refused("a boolean (true, false, 1, 0, yes, no, on, off)", input),
+        |value| Parsed::Value(Value::Bool(value)),
+    )
 }
 
 fn integer(input: &Value, version: Version) -> Parsed {
@@ -246,7 +247,9 @@ fn float_text(text: &str) -> Option<f64> {
 fn text(input: &Value, version: Version) -> Parsed {
     match input {
         Value::Str(_) => Parsed::Value(input.clone()),
-        Value::Int(_) | Value::Float(_) if version == Version::One => Parsed::Value(Value::Str(input.plain())),
+        Value::Int(_) | Value::Float(_) if version == Version::One => {
+            Parsed::Value(Value::Str(input.plain()))
+        }
         _ => refused("text", input),
     }
 }
@@ -284,7 +287,8 @@ fn is_scheme(scheme: &str) -> bool {
 
 fn uuid(input: &Value) -> Parsed {
     let Value::Str(text) = input else { return refused("a UUID", input) };
-    let bare = text.trim_start_matches("urn:uuid:").trim_matches(['{', '}']).replace('-', "").to_ascii_lowercase();
+    let bare =
+        text.trim_start_matches("urn:uuid:").trim_matches(['{', '}']).replace('-', "").to_ascii_lowercase();
     if bare.len() != 32 || !bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return refused("a UUID", input);
     }
@@ -320,7 +324,10 @@ fn iso(text: &str) -> Option<f64> {
     let rest = text.strip_prefix('P')?;
     let (days, time) = rest.split_once('T').unwrap_or((rest, ""));
     let mut seconds = 0.0;
-    for (part, units) in [(days, [('W', 604_800.0), ('D', 86_400.0), ('D', 0.0)]), (time, [('H', 3_600.0), ('M', 60.0), ('S', 1.0)])] {
+    for (part, units) in [
+        (days, [('W', 604_800.0), ('D', 86_400.0), ('D', 0.0)]),
+        (time, [('H', 3_600.0), ('M', 60.0), ('S', 1.0)]),
+    ] {
         let mut number = String::new();
         for c in part.chars() {
             if c.is_ascii_digit() || c == '.' {
@@ -439,7 +446,6 @@ fn takes_exactly(part: &Type, input: &Value) -> bool {
         _ => false,
     }
 }
-
 
 fn member(known: &Enum, input: &Value, version: Version) -> Parsed {
     let values: Vec<&Value> = known.members.iter().filter_map(|(_, value)| value.as_ref()).collect();

@@ -47,7 +47,11 @@ impl EnvName {
     /// Whether a variable has this name.
     #[must_use]
     pub fn is(&self, variable: &str) -> bool {
-        if self.any_case { self.name.to_lowercase() == variable.to_lowercase() } else { self.name == variable }
+        if self.any_case {
+            self.name.to_lowercase() == variable.to_lowercase()
+        } else {
+            self.name == variable
+        }
     }
 }
 
@@ -82,7 +86,9 @@ pub enum OwnType {
     Bool,
     /// A whole number.
     Int,
-    /// Text, also durations and sizes.
+    /// A duration such as `5s` or a size such as `16MiB`.
+    Quantity,
+    /// Text.
     Text,
 }
 
@@ -118,20 +124,40 @@ impl OwnType {
                 "false" => Parsed::Value(Value::Bool(false)),
                 _ => refused("true or false"),
             },
-            Self::Int => text.parse().map_or_else(|_| refused("a whole number"), |number| Parsed::Value(Value::Int(number))),
+            Self::Quantity => match crate::own::quantity(text) {
+                Some(amount) => Parsed::Value(amount),
+                None => text.parse().map_or_else(
+                    |_| refused("a whole number with a unit: ms, s, m, h, d, KiB, MiB or GiB"),
+                    |number| Parsed::Value(Value::Int(number)),
+                ),
+            },
+            Self::Int => text
+                .parse()
+                .map_or_else(|_| refused("a whole number"), |number| Parsed::Value(Value::Int(number))),
         }
     }
 }
 
 /// Words in names of settings that hold secrets.
 const SECRET_WORDS: [&str; 11] = [
-    "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_KEY",
-    "CREDENTIAL", "AUTH_KEY",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "PRIVATE_KEY",
+    "ACCESS_KEY",
+    "CREDENTIAL",
+    "AUTH_KEY",
 ];
 
 /// Whether a name says that the value must not be shown.
 #[must_use]
 pub(crate) fn names_a_secret(name: &str) -> bool {
     let upper = name.to_uppercase();
-    SECRET_WORDS.iter().any(|word| upper.contains(word)) || upper.ends_with("_PWD") || upper.ends_with("_PASS")
+    SECRET_WORDS.iter().any(|word| upper.contains(word))
+        || upper.ends_with("_PWD")
+        || upper.ends_with("_PASS")
 }

@@ -119,7 +119,9 @@ impl Type {
         match self {
             Self::Secret(_) => true,
             Self::Union(parts) => parts.iter().any(Self::is_secret),
-            Self::Bounded(inner, _) | Self::List(inner) | Self::Set(inner) | Self::Raw(inner) => inner.is_secret(),
+            Self::Bounded(inner, _) | Self::List(inner) | Self::Set(inner) | Self::Raw(inner) => {
+                inner.is_secret()
+            }
             Self::Map(_, inner) => inner.is_secret(),
             _ => false,
         }

@@ -30,9 +30,7 @@ impl Value {
         match (self, other) {
             (Self::Int(a), Self::Float(b)) | (Self::Float(b), Self::Int(a)) => int_as_float(*a) == *b,
             (Self::Float(a), Self::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
-            (Self::List(a), Self::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
-            }
+            (Self::List(a), Self::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
             (Self::Set(a), Self::Set(b)) => {
                 let inside = |a: &[Self], b: &[Self]| a.iter().all(|x| b.iter().any(|y| x.same(y)));
                 inside(a, b) && inside(b, a)
@@ -110,7 +108,10 @@ impl Value {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "Python compares an int with a float in the same way, near enough")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "Python compares an int with a float in the same way, near enough"
+)]
 pub(crate) fn int_as_float(value: i128) -> f64 {
     value as f64
 }

@@ -8,22 +8,35 @@ use toml::{Table, Value};
 use super::Finding;
 
 /// The rooms, and the rooms each may use. A crate may use only what stands here.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("km-model", &[]),
     ("km-contract", &["km-model"]),
     ("km-search", &["km-model"]),
     ("km-intake", &["km-model"]),
     ("km-alerts", &[]),
+    ("km-drift", &[]),
     ("km-store", &["km-model", "km-contract", "km-search"]),
     ("km-server", &["km-model", "km-contract", "km-search", "km-intake"]),
-    ("km", &["km-model", "km-contract", "km-search", "km-intake", "km-alerts", "km-store", "km-server"]),
+    (
+        "km",
+        &[
+            "km-model",
+            "km-contract",
+            "km-search",
+            "km-intake",
+            "km-alerts",
+            "km-drift",
+            "km-store",
+            "km-server",
+        ],
+    ),
     ("km-bench", &["km-model", "km-contract", "km-store"]),
     ("km-proof", &["km-model", "km-contract", "km-store"]),
     ("xtask", &[]),
 ];
 
 /// Heavy dependencies, and the only crates that may name them.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 16] = [
     ("rusqlite", &["km-store", "km-bench"]),
     ("axum", &["km-server", "km"]),
     ("utoipa", &["km-server"]),
@@ -34,7 +47,10 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("indicatif", &["km"]),
     ("tracing-subscriber", &["km"]),
     ("reqwest", &["km"]),
-    ("granit-parser", &["km-alerts"]),
+    ("granit-parser", &["km-alerts", "km-drift"]),
+    ("ruff_python_parser", &["km-drift"]),
+    ("ruff_python_ast", &["km-drift"]),
+    ("ruff_text_size", &["km-drift"]),
     ("rust-stemmers", &["km-search"]),
     ("serde-saphyr", &["km-intake"]),
 ];

@@ -82,9 +82,8 @@ impl Reader<'_> {
             arguments.get(at).map_or(Type::Any, |expr| this.wanted(expr, text, into, depth + 1))
         };
         match last(base) {
-            "List" | "list" | "Sequence" | "MutableSequence" | "Iterable" | "Collection" | "deque" | "Deque" => {
-                Type::List(Box::new(inner(0, self)))
-            }
+            "List" | "list" | "Sequence" | "MutableSequence" | "Iterable" | "Collection" | "deque"
+            | "Deque" => Type::List(Box::new(inner(0, self))),
             "Set" | "set" | "FrozenSet" | "frozenset" | "AbstractSet" | "MutableSet" => {
                 Type::Set(Box::new(inner(0, self)))
             }
@@ -155,7 +154,11 @@ impl Reader<'_> {
                     into.validator = Some(last(&function).to_owned());
                 }
                 ("NoDecode", _) => wanted = Type::Raw(Box::new(wanted)),
-                ("Gt" | "Ge" | "Lt" | "Le" | "MinLen" | "MaxLen" | "Len" | "Interval" | "StringConstraints", Some(call)) => {
+                (
+                    "Gt" | "Ge" | "Lt" | "Le" | "MinLen" | "MaxLen" | "Len" | "Interval"
+                    | "StringConstraints",
+                    Some(call),
+                ) => {
                     let mut bounds = self.bounds(call);
                     let first = call.arguments.first().and_then(|expr| self.number(expr));
                     match last(&function) {
@@ -193,16 +196,16 @@ impl Reader<'_> {
             "bool" => Type::Bool,
             "int" => Type::Int,
             "float" => Type::Float,
-            "str" | "AnyStr" | "EmailStr" | "Path" | "PurePath" | "PosixPath" | "FilePath" | "DirectoryPath"
-            | "NewPath" | "bytes" => Type::Str,
+            "str" | "AnyStr" | "EmailStr" | "Path" | "PurePath" | "PosixPath" | "FilePath"
+            | "DirectoryPath" | "NewPath" | "bytes" => Type::Str,
             "Decimal" => Type::Decimal,
             "UUID" | "UUID1" | "UUID3" | "UUID4" | "UUID5" => Type::Uuid,
             "timedelta" => Type::Duration,
             "SecretStr" | "SecretBytes" => Type::Secret(Box::new(Type::Str)),
             "HttpUrl" | "AnyHttpUrl" => Type::Url(true),
-            "AnyUrl" | "FileUrl" | "PostgresDsn" | "RedisDsn" | "AmqpDsn" | "KafkaDsn" | "MongoDsn" | "MySQLDsn"
-            | "MariaDBDsn" | "ClickHouseDsn" | "CockroachDsn" | "NatsDsn" | "SnowflakeDsn" | "FtpUrl"
-            | "WebsocketUrl" | "AnyWebsocketUrl" | "StrictHttpUrl" => Type::Url(false),
+            "AnyUrl" | "FileUrl" | "PostgresDsn" | "RedisDsn" | "AmqpDsn" | "KafkaDsn" | "MongoDsn"
+            | "MySQLDsn" | "MariaDBDsn" | "ClickHouseDsn" | "CockroachDsn" | "NatsDsn" | "SnowflakeDsn"
+            | "FtpUrl" | "WebsocketUrl" | "AnyWebsocketUrl" | "StrictHttpUrl" => Type::Url(false),
             "PositiveInt" => bounded(Type::Int, gt),
             "NonNegativeInt" => bounded(Type::Int, ge),
             "NegativeInt" => bounded(Type::Int, lt),
@@ -213,7 +216,9 @@ impl Reader<'_> {
             "NonPositiveFloat" => bounded(Type::Float, le),
             "list" | "List" | "Sequence" | "tuple" | "Tuple" | "deque" => Type::List(Box::new(Type::Any)),
             "set" | "Set" | "frozenset" | "FrozenSet" => Type::Set(Box::new(Type::Any)),
-            "dict" | "Dict" | "Mapping" | "MutableMapping" => Type::Map(Box::new(Type::Any), Box::new(Type::Any)),
+            "dict" | "Dict" | "Mapping" | "MutableMapping" => {
+                Type::Map(Box::new(Type::Any), Box::new(Type::Any))
+            }
             "Any" | "object" => Type::Any,
             "Json" => Type::Json,
             "ClassVar" | "Final" => {
@@ -280,9 +285,13 @@ impl Reader<'_> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "lengths are small and not negative")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "lengths are small and not negative"
+)]
 fn whole(number: f64) -> Option<usize> {
-    (number >= 0.0 && number < 1e9).then_some(number as usize)
+    (0.0..1e9).contains(&number).then_some(number as usize)
 }
 
 fn last(dotted: &str) -> &str {
@@ -296,7 +305,10 @@ pub(crate) fn with_bounds(wanted: Type, bounds: Bounds) -> Type {
     match wanted {
         // Limits hold for the part that is there.
         Type::Union(parts) => Type::Union(
-            parts.into_iter().map(|part| if part == Type::None { part } else { with_bounds(part, bounds.clone()) }).collect(),
+            parts
+                .into_iter()
+                .map(|part| if part == Type::None { part } else { with_bounds(part, bounds.clone()) })
+                .collect(),
         ),
         other => Type::Bounded(Box::new(other), bounds),
     }

@@ -28,8 +28,11 @@ const SETTINGS_ONE: [&str; 5] = [
     "pydantic.v1.env_settings.BaseSettings",
     "pydantic_v1.BaseSettings",
 ];
-const SETTINGS_TWO: [&str; 3] =
-    ["pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings", "pydantic_settings.sources.BaseSettings"];
+const SETTINGS_TWO: [&str; 3] = [
+    "pydantic_settings.BaseSettings",
+    "pydantic_settings.main.BaseSettings",
+    "pydantic_settings.sources.BaseSettings",
+];
 /// Bases that bring no settings.
 const HARMLESS: [&str; 9] =
     ["object", "ABC", "Generic", "Protocol", "BaseModel", "NamedTuple", "TypedDict", "RootModel", "Enum"];
@@ -88,7 +91,8 @@ pub(crate) fn is_model(project: &Project<'_>, found: &Found) -> bool {
     ancestry.version.is_some()
         || ancestry.order.iter().any(|found| {
             let model = |base: &Expr| {
-                let full = base.dotted().map(|dotted| canonical(&found.module.imports, &dotted)).unwrap_or_default();
+                let full =
+                    base.dotted().map(|dotted| canonical(&found.module.imports, &dotted)).unwrap_or_default();
                 matches!(full.rsplit('.').next(), Some("BaseModel" | "RootModel" | "TypedDict"))
             };
             found.class.is_dataclass || found.class.bases.iter().any(model)
@@ -151,7 +155,12 @@ impl Configuration {
     /// `SettingsConfigDict(…)`, a dictionary, several joined by `|`, or a name for one.
     fn add_expression(&mut self, names: &InModule<'_>, expr: &Expr, text: &str) {
         match expr {
-            Expr::Call(call) if matches!(call.function.last_name(), Some("SettingsConfigDict" | "ConfigDict" | "dict")) => {
+            Expr::Call(call)
+                if matches!(
+                    call.function.last_name(),
+                    Some("SettingsConfigDict" | "ConfigDict" | "dict")
+                ) =>
+            {
                 for argument in &call.arguments {
                     self.add_expression(names, argument, text);
                 }
@@ -220,7 +229,10 @@ impl Configuration {
             ("env_ignore_empty", Ok(Value::Bool(yes))) => self.ignore_empty = yes,
             ("enable_decoding", Ok(Value::Bool(yes))) => self.no_decoding = !yes,
             ("env_parse_enums", Ok(Value::Bool(yes))) => self.enums_by_name = yes,
-            ("populate_by_name" | "validate_by_name" | "allow_population_by_field_name", Ok(Value::Bool(yes))) => {
+            (
+                "populate_by_name" | "validate_by_name" | "allow_population_by_field_name",
+                Ok(Value::Bool(yes)),
+            ) => {
                 self.by_name = yes;
             }
             ("validate_by_alias", Ok(Value::Bool(yes))) => self.not_by_alias = !yes,
@@ -228,7 +240,11 @@ impl Configuration {
                 self.fields.extend(fields.into_iter().map(|(name, value)| (name.plain(), value)));
             }
             (
-                "env_prefix" | "env_prefix_target" | "case_sensitive" | "env_nested_delimiter" | "alias_generator"
+                "env_prefix"
+                | "env_prefix_target"
+                | "case_sensitive"
+                | "env_nested_delimiter"
+                | "alias_generator"
                 | "fields",
                 _,
             ) => self.unknown.push(key.to_owned()),

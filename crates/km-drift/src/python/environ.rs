@@ -44,13 +44,12 @@ impl Readers {
     /// What is wrong with the text.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
         let kinds = ReaderKind::ALL.map(|(name, _)| name).join(", ");
-        let (name, kind) =
-            text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=KIND, where KIND is one of {kinds}"))?;
+        let (name, kind) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` is not NAME=KIND, where KIND is one of {kinds}"))?;
         let found = ReaderKind::ALL.iter().find(|(known, _)| *known == kind);
         let (_, kind) = found.ok_or_else(|| format!("`{kind}` is no kind of reader; there are {kinds}"))?;
-        let is_name = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-        };
+        let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
         if !name.split('.').all(is_name) {
             return Err(format!("`{name}` is not the name of a function"));
         }
@@ -97,7 +96,8 @@ pub(crate) fn reading<'a>(
         Expr::Call(call) => {
             let written = call.function.dotted()?;
             let function = canonical(&written);
-            let name = call.arguments.first().or_else(|| call.keyword("key")).or_else(|| call.keyword("name"))?;
+            let name =
+                call.arguments.first().or_else(|| call.keyword("key")).or_else(|| call.keyword("name"))?;
             let default = call.arguments.get(1).or_else(|| call.keyword("default"));
             match function.as_str() {
                 "os.getenv" | "os.environ.get" | "os.environ.setdefault" => {

@@ -155,12 +155,15 @@ impl Scope<'_> {
 
     fn index(&self, base: &Expr, key: &Expr) -> Result<Value> {
         match (self.value(base)?, self.value(key)?) {
-            (Value::Map(items), key) => {
-                items.into_iter().find(|(known, _)| known.same(&key)).map(|(_, value)| value).ok_or(Stuck::Unknown)
-            }
+            (Value::Map(items), key) => items
+                .into_iter()
+                .find(|(known, _)| known.same(&key))
+                .map(|(_, value)| value)
+                .ok_or(Stuck::Unknown),
             (Value::List(items), Value::Int(at)) => {
                 let length = i128::try_from(items.len()).unwrap_or_default();
-                let at = usize::try_from(if at < 0 { at + length } else { at }).map_err(|_| Stuck::Unknown)?;
+                let at =
+                    usize::try_from(if at < 0 { at + length } else { at }).map_err(|_| Stuck::Unknown)?;
                 items.into_iter().nth(at).ok_or(Stuck::Unknown)
             }
             _ => Err(Stuck::Unknown),
@@ -267,14 +270,26 @@ fn called(function: &str, arguments: &[Value]) -> Result<Value> {
         ("set" | "frozenset", []) => Ok(Value::Set(Vec::new())),
         ("dict", []) => Ok(Value::Map(Vec::new())),
         ("dict", [Value::Map(items)]) => Ok(Value::Map(items.clone())),
-        ("list" | "tuple" | "sorted", [value]) if function != "sorted" => elements(value.clone()).map(Value::List),
+        ("list" | "tuple" | "sorted", [value]) if function != "sorted" => {
+            elements(value.clone()).map(Value::List)
+        }
         ("set" | "frozenset", [value]) => elements(value.clone()).map(set),
         ("len", [value]) => length(value),
         ("json.loads", [Value::Str(text)]) => typed(&Type::Json, text),
         (
-            "pathlib.Path" | "Path" | "pathlib.PurePath" | "pydantic.SecretStr" | "SecretStr" | "pydantic.SecretBytes"
-            | "pydantic.AnyUrl" | "pydantic.AnyHttpUrl" | "pydantic.HttpUrl" | "pydantic.PostgresDsn"
-            | "pydantic.RedisDsn" | "decimal.Decimal" | "Decimal",
+            "pathlib.Path"
+            | "Path"
+            | "pathlib.PurePath"
+            | "pydantic.SecretStr"
+            | "SecretStr"
+            | "pydantic.SecretBytes"
+            | "pydantic.AnyUrl"
+            | "pydantic.AnyHttpUrl"
+            | "pydantic.HttpUrl"
+            | "pydantic.PostgresDsn"
+            | "pydantic.RedisDsn"
+            | "decimal.Decimal"
+            | "Decimal",
             [value],
         ) => spelled(value).map(Value::Str),
         _ => Err(Stuck::Unknown),
@@ -332,7 +347,9 @@ fn set(items: Vec<Value>) -> Value {
 /// What `str()` makes of a value.
 fn spelled(value: &Value) -> Result<String> {
     match value {
-        Value::Float(number) if *number != 0.0 && !(1e-4..1e16).contains(&number.abs()) => Err(Stuck::Unknown),
+        Value::Float(number) if *number != 0.0 && !(1e-4..1e16).contains(&number.abs()) => {
+            Err(Stuck::Unknown)
+        }
         Value::List(_) | Value::Set(_) | Value::Map(_) => Err(Stuck::Unknown),
         value => Ok(value.plain()),
     }
@@ -350,7 +367,9 @@ fn bounded(value: Value) -> Result<Value> {
 fn unary(op: UnaryOperator, value: Value) -> Result<Value> {
     match (op, value) {
         (UnaryOperator::Not, value) => Ok(Value::Bool(!value.is_true())),
-        (UnaryOperator::Minus, Value::Int(value)) => value.checked_neg().map(Value::Int).ok_or(Stuck::Unknown),
+        (UnaryOperator::Minus, Value::Int(value)) => {
+            value.checked_neg().map(Value::Int).ok_or(Stuck::Unknown)
+        }
         (UnaryOperator::Minus, Value::Float(value)) => Ok(Value::Float(-value)),
         (UnaryOperator::Plus, value @ (Value::Int(_) | Value::Float(_))) => Ok(value),
         _ => Err(Stuck::Unknown),

@@ -7,7 +7,8 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::source::Source;
 use super::syntax::{
-    At, Call, Class, Comparison, Each, Expr, Field, Import, Module, Operator, UnaryOperator, Validator, Written,
+    At, Call, Class, Comparison, Each, Expr, Field, Import, Module, Operator, UnaryOperator, Validator,
+    Written,
 };
 
 /// How deep an expression may be nested to be understood.
@@ -167,7 +168,8 @@ impl Lowering<'_> {
                 Stmt::ClassDef(class) => into.classes.push(self.class(class, depth + 1)),
                 Stmt::FunctionDef(function) => {
                     let name = function.name.as_str();
-                    into.customises_sources |= matches!(name, "settings_customise_sources" | "customise_sources");
+                    into.customises_sources |=
+                        matches!(name, "settings_customise_sources" | "customise_sources");
                     into.validators.extend(validator(function));
                 }
                 Stmt::If(branch) if depth < CLASSES_MAX => {
@@ -319,9 +321,8 @@ fn lower_within(tree: &Tree, depth: usize, parts: &mut usize) -> Expr {
         Tree::Tuple(tuple) => Expr::Tuple(tuple.elts.iter().map(one).collect()),
         Tree::Set(set) => Expr::Set(set.elts.iter().map(one).collect()),
         Tree::Dict(dict) => {
-            let item = |item: &ast::DictItem| {
-                (item.key.as_ref().map_or(Expr::Opaque, &mut one), one(&item.value))
-            };
+            let item =
+                |item: &ast::DictItem| (item.key.as_ref().map_or(Expr::Opaque, &mut one), one(&item.value));
             Expr::Dict(dict.items.iter().map(item).collect())
         }
         Tree::Name(name) => Expr::Name(name.id.to_string()),
@@ -376,7 +377,9 @@ fn lower_within(tree: &Tree, depth: usize, parts: &mut usize) -> Expr {
 
 fn number_of(number: &Number) -> Expr {
     match number {
-        Number::Int(int) => int.as_u64().map(i128::from).or_else(|| big(&int.to_string())).map_or(Expr::Opaque, Expr::Int),
+        Number::Int(int) => {
+            int.as_u64().map(i128::from).or_else(|| big(&int.to_string())).map_or(Expr::Opaque, Expr::Int)
+        }
         Number::Float(float) => Expr::Float(*float),
         Number::Complex { .. } => Expr::Opaque,
     }

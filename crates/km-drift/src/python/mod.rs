@@ -125,7 +125,9 @@ fn read_one(path: &Path, readers: &Readers) -> Kept {
             format!("is not Python: {}", error.message),
             Place::new(file, error.at.line, error.at.column),
         ),
-        Ok(module) if text.contains("BaseSettings") || !module.reads.is_empty() => Kept::Whole(Box::new(module)),
+        Ok(module) if text.contains("BaseSettings") || !module.reads.is_empty() => {
+            Kept::Whole(Box::new(module))
+        }
         Ok(module) => Kept::Names(module.classes.iter().map(names_of).collect()),
     }
 }
@@ -191,7 +193,10 @@ fn related(kept: &[Kept]) -> HashSet<String> {
         match kept {
             Kept::Whole(module) => {
                 pairs.extend(module.classes.iter().map(names_of));
-                let renamed = module.imports.iter().filter(|(_, import)| import.name.as_deref() == Some("BaseSettings"));
+                let renamed = module
+                    .imports
+                    .iter()
+                    .filter(|(_, import)| import.name.as_deref() == Some("BaseSettings"));
                 related.extend(renamed.map(|(name, _)| name.clone()));
             }
             Kept::Names(classes) => pairs.extend(classes.iter().cloned()),

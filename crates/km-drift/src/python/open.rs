@@ -25,8 +25,13 @@ impl OpenExpression {
     /// The value when one variable is set.
     pub(crate) fn read(&self, variable: &str, text: &str) -> Parsed {
         let variables = [(variable.to_owned(), text.to_owned())];
-        let scope =
-            Scope { names: &NoNames, readers: &self.readers, variables: &variables, locals: None, followed: 0 };
+        let scope = Scope {
+            names: &NoNames,
+            readers: &self.readers,
+            variables: &variables,
+            locals: None,
+            followed: 0,
+        };
         match scope.value(&self.expr) {
             Ok(value) => Parsed::Value(value),
             Err(Stuck::Raises(why)) => Parsed::Refused(why),
@@ -36,7 +41,8 @@ impl OpenExpression {
 
     /// The value when no variable is set.
     pub(crate) fn unset(&self) -> Result<Value, Stuck> {
-        let scope = Scope { names: &NoNames, readers: &self.readers, variables: &[], locals: None, followed: 0 };
+        let scope =
+            Scope { names: &NoNames, readers: &self.readers, variables: &[], locals: None, followed: 0 };
         scope.value(&self.expr)
     }
 }
@@ -76,7 +82,11 @@ fn closed(expr: &Expr, names: &InModule<'_>) -> Expr {
                 other => other.clone(),
             }),
             arguments: each(&call.arguments),
-            keywords: call.keywords.iter().map(|(name, value)| (name.clone(), closed(value, names))).collect(),
+            keywords: call
+                .keywords
+                .iter()
+                .map(|(name, value)| (name.clone(), closed(value, names)))
+                .collect(),
         })),
         Expr::List(items) => Expr::List(each(items)),
         Expr::Tuple(items) => Expr::Tuple(each(items)),

@@ -59,7 +59,11 @@ impl<'a> Project<'a> {
     fn file_of(&self, import: &Import, from: &Path) -> Option<PathBuf> {
         let parts: Vec<&str> = import.module.split('.').filter(|part| !part.is_empty()).collect();
         let folders: Vec<PathBuf> = if import.level > 0 {
-            from.ancestors().nth(usize::try_from(import.level).ok()?).map(Path::to_path_buf).into_iter().collect()
+            from.ancestors()
+                .nth(usize::try_from(import.level).ok()?)
+                .map(Path::to_path_buf)
+                .into_iter()
+                .collect()
         } else {
             self.search_path(from)
         };
@@ -72,9 +76,15 @@ impl<'a> Project<'a> {
 
     /// The root, then every folder from there down to the file: `src` layouts are found too.
     fn search_path(&self, from: &Path) -> Vec<PathBuf> {
-        let Some(root) = &self.root else { return from.parent().map(Path::to_path_buf).into_iter().collect() };
-        let mut folders: Vec<PathBuf> =
-            from.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).map(Path::to_path_buf).collect();
+        let Some(root) = &self.root else {
+            return from.parent().map(Path::to_path_buf).into_iter().collect();
+        };
+        let mut folders: Vec<PathBuf> = from
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| folder.starts_with(root))
+            .map(Path::to_path_buf)
+            .collect();
         folders.reverse();
         if folders.is_empty() {
             folders.push(root.clone());
@@ -112,8 +122,13 @@ impl<'a> Project<'a> {
         let mut parts = dotted.split('.');
         let first = parts.next()?;
         if let Some(class) = module.classes.iter().rev().find(|class| class.name == first) {
-            let class = parts.try_fold(class, |class, part| class.classes.iter().find(|inner| inner.name == part))?;
-            return Some(Found { module: Rc::clone(&module), path: path.to_owned(), class: Rc::new(class.clone()) });
+            let class =
+                parts.try_fold(class, |class, part| class.classes.iter().find(|inner| inner.name == part))?;
+            return Some(Found {
+                module: Rc::clone(&module),
+                path: path.to_owned(),
+                class: Rc::new(class.clone()),
+            });
         }
         self.follow(&module, path, dotted, hops, &|file, name, hops| self.class_within(file, name, hops))
     }
@@ -140,7 +155,8 @@ impl<'a> Project<'a> {
         let full = if rest.is_empty() { name.clone() } else { format!("{name}.{rest}") };
         let inside = self.file_of(import, path).and_then(|file| find(&file, &full, hops + 1));
         inside.or_else(|| {
-            let dotted = if import.module.is_empty() { name.clone() } else { format!("{}.{name}", import.module) };
+            let dotted =
+                if import.module.is_empty() { name.clone() } else { format!("{}.{name}", import.module) };
             let submodule = Import { module: dotted, level: import.level, name: None };
             let file = self.file_of(&submodule, path)?;
             (!rest.is_empty()).then(|| find(&file, rest, hops + 1)).flatten()

@@ -17,8 +17,15 @@ const DEPTH_MAX: usize = 400;
 pub(super) fn collect(source: &Source<'_>, body: &[Stmt], readers: &Readers, module: &mut Module) {
     let mut imports = Imports { found: std::mem::take(&mut module.imports) };
     imports.visit_body(body);
-    let mut walk =
-        Walk { source, readers, imports: &imports.found, reads: Vec::new(), statement: At::default(), target: None, depth: 0 };
+    let mut walk = Walk {
+        source,
+        readers,
+        imports: &imports.found,
+        reads: Vec::new(),
+        statement: At::default(),
+        target: None,
+        depth: 0,
+    };
     walk.visit_body(body);
     module.reads = walk.reads;
     module.imports = imports.found;
@@ -135,7 +142,9 @@ impl Walk<'_> {
             Expr::Opaque | Expr::Lambda(_) | Expr::Starred(_) => false,
             Expr::Call(call) => {
                 let method = match &call.function {
-                    Expr::Attribute(base, name) => METHODS.contains(&name.as_str()) && self.is_understood(base),
+                    Expr::Attribute(base, name) => {
+                        METHODS.contains(&name.as_str()) && self.is_understood(base)
+                    }
                     _ => false,
                 };
                 let function = call.function.dotted().map(|dotted| canonical(&dotted));
@@ -151,11 +160,33 @@ impl Walk<'_> {
 }
 
 /// Functions and methods whose result an evaluation knows.
-const FUNCTIONS: [&str; 12] =
-    ["int", "float", "bool", "str", "len", "list", "tuple", "set", "json.loads", "pathlib.Path", "Path", "frozenset"];
+const FUNCTIONS: [&str; 12] = [
+    "int",
+    "float",
+    "bool",
+    "str",
+    "len",
+    "list",
+    "tuple",
+    "set",
+    "json.loads",
+    "pathlib.Path",
+    "Path",
+    "frozenset",
+];
 const METHODS: [&str; 12] = [
-    "lower", "upper", "strip", "lstrip", "rstrip", "split", "join", "replace", "startswith", "endswith",
-    "casefold", "encode",
+    "lower",
+    "upper",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "split",
+    "join",
+    "replace",
+    "startswith",
+    "endswith",
+    "casefold",
+    "encode",
 ];
 
 /// `os.environ["A"] = …` and `del os.environ["A"]` read nothing.

@@ -36,7 +36,10 @@ pub(super) fn extract(project: &Project<'_>, found: &Found, into: &mut Extracted
             Remark::new(
                 Code::UnresolvedBase,
                 Level::Warning,
-                format!("{} derives from {base}, which was not found: its fields and its prefix are missing here", of.class.name),
+                format!(
+                    "{} derives from {base}, which was not found: its fields and its prefix are missing here",
+                    of.class.name
+                ),
                 Some(place(of, of.class.at.line, of.class.at.column)),
             )
             .help("name the folder that holds it with --root"),
@@ -58,7 +61,10 @@ pub(super) fn extract(project: &Project<'_>, found: &Found, into: &mut Extracted
         into.remarks.push(Remark::new(
             Code::Customised,
             Level::Note,
-            format!("{} decides by itself where its settings come from; only variables are compared", custom.class.name),
+            format!(
+                "{} decides by itself where its settings come from; only variables are compared",
+                custom.class.name
+            ),
             Some(place(custom, custom.class.at.line, custom.class.at.column)),
         ));
     }
@@ -69,7 +75,8 @@ pub(super) fn extract(project: &Project<'_>, found: &Found, into: &mut Extracted
 }
 
 fn guessed(ancestry: &Ancestry) -> Version {
-    let one = |found: &Found| found.module.imports.values().any(|import| import.module.starts_with("pydantic.v1"));
+    let one =
+        |found: &Found| found.module.imports.values().any(|import| import.module.starts_with("pydantic.v1"));
     if ancestry.order.iter().any(one) { Version::One } else { Version::Two }
 }
 
@@ -84,7 +91,10 @@ fn looks_like_settings(ancestry: &Ancestry) -> bool {
         });
         let inner = found.class.classes.iter().filter(|inner| inner.name == "Config");
         let mut keys = inner.flat_map(|inner| &inner.fields);
-        model_config || keys.any(|field| matches!(field.name.as_str(), "env_prefix" | "env_file" | "env_nested_delimiter"))
+        model_config
+            || keys.any(|field| {
+                matches!(field.name.as_str(), "env_prefix" | "env_file" | "env_nested_delimiter")
+            })
     };
     unresolved
         && (ancestry.unresolved.iter().any(|(base, _)| named(base)) || ancestry.order.iter().any(configured))
@@ -149,7 +159,8 @@ impl Settings<'_> {
         let field = &stated.field;
         let found = &stated.found;
         let names = self.project.names(&found.path).inside(&found.class);
-        let reader = Reader { project: self.project, path: &found.path, names: &names, version: self.version };
+        let reader =
+            Reader { project: self.project, path: &found.path, names: &names, version: self.version };
         let mut details = Details::default();
         let (mut wanted, mut validator) = (None, None);
         if let Some(annotation) = &field.annotation {
@@ -207,7 +218,10 @@ impl Settings<'_> {
             into.remarks.push(Remark::new(
                 Code::Nested,
                 Level::Note,
-                format!("parts of {0} can be set alone, by names that begin with {0}{delimiter}", setting.name),
+                format!(
+                    "parts of {0} can be set alone, by names that begin with {0}{delimiter}",
+                    setting.name
+                ),
                 Some(setting.place.clone()),
             ));
         }
@@ -215,8 +229,9 @@ impl Settings<'_> {
 
     fn rules(&self, field: &str, validator: Option<String>) -> Rules {
         let mut validators = self.ancestry.order.iter().flat_map(|found| &found.class.validators);
-        let before = validators
-            .find(|validator| validator.before && validator.fields.iter().any(|name| name == field || name == "*"));
+        let before = validators.find(|validator| {
+            validator.before && validator.fields.iter().any(|name| name == field || name == "*")
+        });
         Rules {
             version: self.version,
             none_text: self.configuration.none_text.clone(),
@@ -266,7 +281,10 @@ impl Settings<'_> {
                         Remark::new(
                             Code::IgnoredEnv,
                             Level::Warning,
-                            format!("{}.{} has env=, which pydantic-settings 2 ignores", self.found.class.name, field.name),
+                            format!(
+                                "{}.{} has env=, which pydantic-settings 2 ignores",
+                                self.found.class.name, field.name
+                            ),
                             Some(place(found, field.at.line, field.at.column)),
                         )
                         .help("write validation_alias= instead"),
@@ -284,7 +302,10 @@ impl Settings<'_> {
                             Remark::new(
                                 Code::UnreadName,
                                 Level::Error,
-                                format!("the alias of {}.{} cannot be known from the code", self.found.class.name, field.name),
+                                format!(
+                                    "the alias of {}.{} cannot be known from the code",
+                                    self.found.class.name, field.name
+                                ),
                                 Some(place(found, field.at.line, field.at.column)),
                             )
                             .undecided(),
@@ -317,7 +338,9 @@ impl Settings<'_> {
     ) -> Vec<EnvName> {
         let configured = self.configuration.fields.iter().rev().find(|(name, _)| *name == field.name);
         let configured = configured.and_then(|(_, value)| match value {
-            Value::Map(items) => items.iter().find(|(key, _)| key.plain() == "env").map(|(_, value)| value.clone()),
+            Value::Map(items) => {
+                items.iter().find(|(key, _)| key.plain() == "env").map(|(_, value)| value.clone())
+            }
             _ => None,
         });
         let explicit = details.keyword("env").and_then(|expr| names.value(expr).ok()).or(configured);
@@ -331,7 +354,12 @@ impl Settings<'_> {
     }
 
     /// Aliases that set the field: one, or `AliasChoices`, or `AliasPath`.
-    fn aliases(&self, details: &Details, names: &InModule<'_>, prefixed: bool) -> Result<Vec<EnvName>, Stuck> {
+    fn aliases(
+        &self,
+        details: &Details,
+        names: &InModule<'_>,
+        prefixed: bool,
+    ) -> Result<Vec<EnvName>, Stuck> {
         if self.configuration.not_by_alias {
             return Ok(Vec::new());
         }
@@ -465,9 +493,8 @@ impl Settings<'_> {
                 name.name = format!("{}{delimiter}{}", whole.name, name.name);
             }
             part.name = format!("{}{delimiter}{}", whole.name, part.name);
-            if !own {
-                part.default = Default::Unknown;
-            } else if part.default == Default::Required && whole.default != Default::Required {
+            let needless = part.default == Default::Required && whole.default != Default::Required;
+            if !own || needless {
                 part.default = Default::Unknown;
             }
         }
@@ -490,7 +517,8 @@ impl Details {
         let Some(value) = &field.value else { return true };
         match &value.expr {
             Expr::Call(call) => {
-                let function = call.function.dotted().map(|dotted| names.canonical(&dotted)).unwrap_or_default();
+                let function =
+                    call.function.dotted().map(|dotted| names.canonical(&dotted)).unwrap_or_default();
                 match function.rsplit('.').next() {
                     Some("Field" | "FieldInfo") => self.calls.insert(0, (**call).clone()),
                     Some("PrivateAttr") => return false,
@@ -507,7 +535,8 @@ impl Details {
         for call in &self.calls {
             if self.default.is_none() && self.factory.is_none() {
                 self.default = call.arguments.first().or_else(|| call.keyword("default")).cloned();
-                self.factory = call.keyword("default_factory").filter(|factory| **factory != Expr::None).cloned();
+                self.factory =
+                    call.keyword("default_factory").filter(|factory| **factory != Expr::None).cloned();
             }
         }
     }

@@ -54,10 +54,8 @@ pub(crate) fn read(file: &str, text: &str, readers: &Readers) -> Result<Module, 
     if text.len() > SHALLOW_BYTES {
         too_deep(&source)?;
     }
-    let parsed = parse_module(text).map_err(|error| SyntaxError {
-        at: source.at(error.location),
-        message: error.error.to_string(),
-    })?;
+    let parsed = parse_module(text)
+        .map_err(|error| SyntaxError { at: source.at(error.location), message: error.error.to_string() })?;
     let tree: ModModule = parsed.into_syntax();
     let body: &[Stmt] = &tree.body;
     let mut module = lower::module(&source, body);

@@ -135,9 +135,7 @@ impl Expr {
                 let arguments = call.arguments.iter().chain(call.keywords.iter().map(|(_, value)| value));
                 std::iter::once(&call.function).chain(arguments).collect()
             }
-            Self::Each(each) => {
-                [&each.element, &each.items].into_iter().chain(&each.conditions).collect()
-            }
+            Self::Each(each) => [&each.element, &each.items].into_iter().chain(&each.conditions).collect(),
             Self::None
             | Self::Bool(_)
             | Self::Int(_)
