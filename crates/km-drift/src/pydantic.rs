@@ -56,29 +56,38 @@ impl Default for Rules {
     }
 }
 
-/// What an application sees when a variable holds `text`.
+/// What an application sees when a variable holds `text`; `None` when that counts as not set.
 #[must_use]
-pub fn from_variable(wanted: &Type, text: &str, rules: &Rules) -> Parsed {
+pub fn from_variable(wanted: &Type, text: &str, rules: &Rules) -> Option<Parsed> {
+    if rules.ignore_empty && text.is_empty() {
+        return None;
+    }
     if rules.none_text.as_deref() == Some(text) {
-        return validated(wanted, &Value::None, rules);
+        return Some(validated(wanted, &Value::None, rules));
     }
     if let Some(value) = enum_by_name(wanted, text, rules) {
-        return Parsed::Value(value);
+        return Some(Parsed::Value(value));
     }
     let complex = wanted.is_complex();
     let decodes = rules.decode && (complex || wanted.is_complex_union());
     let input = match serde_json::from_str::<serde_json::Value>(text) {
+        // pydantic-settings leaves out what decodes to nothing.
+        Ok(serde_json::Value::Null) if decodes && rules.version == Version::Two => return None,
         Ok(json) if decodes => Value::from_json(&json),
         Err(error) if decodes && complex => {
-            return Parsed::Refused(format!("it has to be JSON: {error}"));
+            return Some(Parsed::Refused(format!("it has to be JSON: {error}")));
         }
         _ => Value::Str(text.to_owned()),
     };
-    validated(wanted, &input, rules)
+    Some(validated(wanted, &input, rules))
 }
 
 fn enum_by_name(wanted: &Type, text: &str, rules: &Rules) -> Option<Value> {
-    let Type::Enum(known) = wanted else { return None };
+    let known = match wanted {
+        Type::Enum(known) => known,
+        Type::Union(parts) => return parts.iter().find_map(|part| enum_by_name(part, text, rules)),
+        _ => return None,
+    };
     let (_, value) = known.members.iter().find(|(name, _)| rules.enums_by_name && name == text)?;
     value.clone()
 }
@@ -107,6 +116,7 @@ pub(crate) fn validate(wanted: &Type, input: &Value, version: Version) -> Parsed
         Type::PythonInt => integer(input, Version::One),
         Type::Float => float(input),
         Type::Str => text(input, version),
+        Type::Path => file_path(input),
         Type::Decimal => decimal(input),
         Type::Url(http) => url(input, *http),
         Type::Uuid => uuid(input),
@@ -247,17 +257,34 @@ fn float_text(text: &str) -> Option<f64> {
 fn text(input: &Value, version: Version) -> Parsed {
     match input {
         Value::Str(_) => Parsed::Value(input.clone()),
-        Value::Int(_) | Value::Float(_) if version == Version::One => {
+        Value::Int(_) | Value::Float(_) | Value::Bool(_) if version == Version::One => {
             Parsed::Value(Value::Str(input.plain()))
         }
         _ => refused("text", input),
     }
 }
 
+/// A path as `pathlib` writes it: without doubled slashes, dots and a slash at the end.
+fn file_path(input: &Value) -> Parsed {
+    let Value::Str(text) = input else { return refused("a path", input) };
+    let root = match text.bytes().take_while(|byte| *byte == b'/').count() {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let whole = format!("{root}{}", parts.join("/"));
+    Parsed::Value(Value::Str(if whole.is_empty() { ".".to_owned() } else { whole }))
+}
+
 fn decimal(input: &Value) -> Parsed {
     match input {
         Value::Int(_) | Value::Float(_) => float(input),
-        Value::Str(text) if float_text(text).is_some() => float(input),
+        // Python's Decimal takes underscores anywhere.
+        Value::Str(text) => match text.replace('_', "").trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Parsed::Value(Value::Float(number)),
+            _ => refused("a finite decimal number", input),
+        },
         _ => refused("a decimal number", input),
     }
 }
@@ -270,6 +297,8 @@ fn url(input: &Value, http: bool) -> Parsed {
             let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
             if http && scheme != "http" && scheme != "https" {
                 Parsed::Refused("it has to be an address that begins with http:// or https://".to_owned())
+            } else if host.is_empty() && matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp") {
+                Parsed::Refused("it has to be an address with a host".to_owned())
             } else if http && (host.is_empty() || host.contains([' ', ',', '{'])) {
                 Parsed::Refused("it has to be an address with a host".to_owned())
             } else {
@@ -392,6 +421,9 @@ fn tuple(parts: &[Type], input: &Value, version: Version) -> Parsed {
 }
 
 fn map(key: &Type, value: &Type, input: &Value, version: Version) -> Parsed {
+    if version == Version::One && *input == Value::List(Vec::new()) {
+        return Parsed::Value(Value::Map(Vec::new()));
+    }
     let Value::Map(items) = input else { return refused("a mapping", input) };
     let mut map = Vec::with_capacity(items.len());
     for (item_key, item) in items {

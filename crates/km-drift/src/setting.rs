@@ -97,8 +97,7 @@ impl Setting {
     #[must_use]
     pub fn read(&self, text: &str) -> Option<Parsed> {
         match &self.reading {
-            Reading::Typed(_, rules) if rules.ignore_empty && text.is_empty() => None,
-            Reading::Typed(wanted, rules) => Some(crate::pydantic::from_variable(wanted, text, rules)),
+            Reading::Typed(wanted, rules) => crate::pydantic::from_variable(wanted, text, rules),
             Reading::Expression(open) => Some(open.read(&self.name, text)),
             Reading::Own(own) => Some(own.read(text)),
         }

@@ -13,8 +13,10 @@ pub enum Type {
     PythonInt,
     /// `float`.
     Float,
-    /// Text, and what is compared as text: paths, bytes.
+    /// Text, and what is compared as text: bytes.
     Str,
+    /// A path of the file system.
+    Path,
     /// `Decimal`, compared as a number.
     Decimal,
     /// An address with a scheme; `true` for http and https alone.

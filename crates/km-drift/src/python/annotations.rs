@@ -196,8 +196,8 @@ impl Reader<'_> {
             "bool" => Type::Bool,
             "int" => Type::Int,
             "float" => Type::Float,
-            "str" | "AnyStr" | "EmailStr" | "Path" | "PurePath" | "PosixPath" | "FilePath"
-            | "DirectoryPath" | "NewPath" | "bytes" => Type::Str,
+            "str" | "AnyStr" | "EmailStr" | "bytes" => Type::Str,
+            "Path" | "PurePath" | "PosixPath" | "FilePath" | "DirectoryPath" | "NewPath" => Type::Path,
             "Decimal" => Type::Decimal,
             "UUID" | "UUID1" | "UUID3" | "UUID4" | "UUID5" => Type::Uuid,
             "timedelta" => Type::Duration,

@@ -91,6 +91,12 @@ impl Scope<'_> {
     fn map(&self, items: &[(Expr, Expr)]) -> Result<Value> {
         let mut map: Vec<(Value, Value)> = Vec::new();
         for (key, value) in items {
+            if *key == Expr::Ellipsis {
+                let Value::Map(unpacked) = self.value(value)? else { return Err(Stuck::Unknown) };
+                map.retain(|(known, _)| !unpacked.iter().any(|(key, _)| key.same(known)));
+                map.extend(unpacked);
+                continue;
+            }
             let (key, value) = (self.value(key)?, self.value(value)?);
             map.retain(|(known, _)| !known.same(&key));
             map.push((key, value));
@@ -254,6 +260,21 @@ fn texts<'a>(parts: impl Iterator<Item = &'a str>) -> Value {
     Value::List(parts.map(|part| Value::Str(part.to_owned())).collect())
 }
 
+/// Types whose values are compared by the text that they are made of.
+const TEXT_TYPES: [&str; 11] = [
+    "Path",
+    "PurePath",
+    "PosixPath",
+    "SecretStr",
+    "SecretBytes",
+    "AnyUrl",
+    "AnyHttpUrl",
+    "HttpUrl",
+    "PostgresDsn",
+    "RedisDsn",
+    "Decimal",
+];
+
 /// Functions of Python that the defaults of settings are written with.
 fn called(function: &str, arguments: &[Value]) -> Result<Value> {
     match (function, arguments) {
@@ -276,22 +297,9 @@ fn called(function: &str, arguments: &[Value]) -> Result<Value> {
         ("set" | "frozenset", [value]) => elements(value.clone()).map(set),
         ("len", [value]) => length(value),
         ("json.loads", [Value::Str(text)]) => typed(&Type::Json, text),
-        (
-            "pathlib.Path"
-            | "Path"
-            | "pathlib.PurePath"
-            | "pydantic.SecretStr"
-            | "SecretStr"
-            | "pydantic.SecretBytes"
-            | "pydantic.AnyUrl"
-            | "pydantic.AnyHttpUrl"
-            | "pydantic.HttpUrl"
-            | "pydantic.PostgresDsn"
-            | "pydantic.RedisDsn"
-            | "decimal.Decimal"
-            | "Decimal",
-            [value],
-        ) => spelled(value).map(Value::Str),
+        (name, [value]) if TEXT_TYPES.contains(&name.rsplit('.').next().unwrap_or_default()) => {
+            spelled(value).map(Value::Str)
+        }
         _ => Err(Stuck::Unknown),
     }
 }

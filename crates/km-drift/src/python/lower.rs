@@ -322,7 +322,7 @@ fn lower_within(tree: &Tree, depth: usize, parts: &mut usize) -> Expr {
         Tree::Set(set) => Expr::Set(set.elts.iter().map(one).collect()),
         Tree::Dict(dict) => {
             let item =
-                |item: &ast::DictItem| (item.key.as_ref().map_or(Expr::Opaque, &mut one), one(&item.value));
+                |item: &ast::DictItem| (item.key.as_ref().map_or(Expr::Ellipsis, &mut one), one(&item.value));
             Expr::Dict(dict.items.iter().map(item).collect())
         }
         Tree::Name(name) => Expr::Name(name.id.to_string()),

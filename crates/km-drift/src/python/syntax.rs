@@ -22,6 +22,7 @@ pub(crate) enum Expr {
     List(Vec<Self>),
     Tuple(Vec<Self>),
     Set(Vec<Self>),
+    /// Pairs; with an ellipsis for a key the value is unpacked (`**`).
     Dict(Vec<(Self, Self)>),
     Name(String),
     Attribute(Box<Self>, String),
