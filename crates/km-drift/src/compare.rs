@@ -42,6 +42,8 @@ pub enum Status {
     Secret,
     /// Another one wins over this variable.
     Shadowed,
+    /// A file of either side could not be read.
+    UnparsableFile,
 }
 
 impl Status {
@@ -60,6 +62,7 @@ impl Status {
             Self::UnresolvedValue => "unresolved-value",
             Self::Secret => "secret",
             Self::Shadowed => "shadowed",
+            Self::UnparsableFile => "unparsable-file",
         }
     }
 }
@@ -495,6 +498,7 @@ fn verdict(rule: &Rule, row: &Row) -> Verdict {
             | Status::Secret
             | Status::Orphan
             | Status::Shadowed
+            | Status::UnparsableFile
             | Status::TypeError
             | Status::MissingRequired,
         ) => Verdict::Fine(None),
@@ -511,7 +515,8 @@ const fn level_of(status: Status) -> Level {
         | Status::NotSet
         | Status::Orphan
         | Status::Secret
-        | Status::Shadowed => Level::Note,
+        | Status::Shadowed
+        | Status::UnparsableFile => Level::Note,
     }
 }
 
@@ -541,6 +546,26 @@ fn cut(text: &str) -> String {
     }
     let cut: String = text.chars().take(SHOWN_MAX - 1).collect();
     format!("{cut}…")
+}
+
+/// The row of a file that could not be read, if that is what a remark says.
+#[must_use]
+pub fn unparsable(remark: &Remark) -> Option<Row> {
+    let place = remark.place.clone().filter(|_| remark.code == Code::Unparsable)?;
+    Some(Row {
+        name: place.file.clone(),
+        status: Status::UnparsableFile,
+        default: None,
+        deployed: None,
+        reason: Some(remark.message.clone()),
+        setting: None,
+        owner: None,
+        variable: Some(place),
+        source: None,
+        ignored: false,
+        violation: false,
+        undecided: true,
+    })
 }
 
 /// How many rows have each status; those that were left out are counted apart.

@@ -35,6 +35,39 @@ const TESTS: [&str; 2] = ["test", "tests"];
 /// # Errors
 /// What keeps it from being read: size, encoding or the file system.
 pub fn read_text(path: &Path) -> io::Result<String> {
+    text_of(read_bytes(path)?)
+}
+
+/// The text of a Python file: UTF-8, or Latin-1 where the file says so (PEP 263).
+pub(crate) fn read_python(path: &Path) -> io::Result<String> {
+    let bytes = read_bytes(path)?;
+    if declares_latin(&bytes) {
+        return Ok(bytes.into_iter().map(char::from).collect());
+    }
+    text_of(bytes)
+}
+
+fn declares_latin(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|byte| *byte == b'\n').take(2);
+    lines.filter(|line| line.starts_with(b"#")).any(|line| {
+        let line = String::from_utf8_lossy(line).to_lowercase();
+        let declared = line.split_once("coding").map(|(_, rest)| rest.trim_start_matches([':', '=']).trim());
+        declared.is_some_and(|name| {
+            ["latin-1", "latin1", "iso-8859-1", "iso8859-1", "cp1252"]
+                .iter()
+                .any(|known| name.starts_with(known))
+        })
+    })
+}
+
+fn text_of(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::other(format!("it is not UTF-8: byte {at}"))
+    })
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -43,10 +76,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX / 1024 / 1024)));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::other(format!("it is not UTF-8: byte {at}"))
-    })
+    Ok(bytes)
 }
 
 /// What a walk found.

@@ -17,7 +17,7 @@ mod types;
 mod value;
 mod yaml;
 
-pub use crate::compare::{Report, Row, Status, Terms, compare, counts};
+pub use crate::compare::{Report, Row, Status, Terms, compare, counts, unparsable};
 pub use crate::cosmetic::only_cosmetic;
 pub use crate::deployed::{Content, Deployed, Layer, Target, ValuesMap, Variable, read};
 pub use crate::files::{FILE_BYTES_MAX, FILES_MAX, Walked, read_text, walk};

@@ -27,7 +27,7 @@ use self::eval::Stuck;
 use self::project::{Found, Project};
 use self::settings::Extracted;
 use self::syntax::{Class, Module, Read};
-use crate::files::read_text;
+use crate::files::read_python;
 use crate::finding::{Code, Level, Place, Remark};
 use crate::setting::{Default, EnvName, Reading, Setting, names_a_secret};
 
@@ -116,7 +116,7 @@ fn read_one(path: &Path, readers: &Readers) -> Kept {
     let failed = |message: String, place: Place| {
         Kept::Failed(Remark::new(Code::Unparsable, Level::Error, message, Some(place)).undecided())
     };
-    let text = match read_text(path) {
+    let text = match read_python(path) {
         Ok(text) => text,
         Err(error) => return failed(format!("cannot be read: {error}"), Place::file(file)),
     };
@@ -148,7 +148,7 @@ fn combine(source: &Source, kept: Vec<Kept>) -> Extraction {
         let module = match kept {
             Kept::Whole(module) => Some(*module),
             Kept::Names(classes) if classes.iter().any(|(name, _)| related.contains(name)) => {
-                let text = read_text(path).ok();
+                let text = read_python(path).ok();
                 text.and_then(|text| source::read(&path.display().to_string(), &text, &source.readers).ok())
             }
             Kept::Names(_) => None,

@@ -10,7 +10,7 @@ use super::eval::{Names, Scope, Stuck};
 use super::reads::canonical;
 use super::source;
 use super::syntax::{Class, Expr, Import, Module};
-use crate::files::read_text;
+use crate::files::read_python;
 use crate::value::Value;
 
 /// How many imports are followed for one name.
@@ -49,7 +49,7 @@ impl<'a> Project<'a> {
             return known.clone();
         }
         let shown = path.display().to_string();
-        let read = read_text(path).ok().and_then(|text| source::read(&shown, &text, self.readers).ok());
+        let read = read_python(path).ok().and_then(|text| source::read(&shown, &text, self.readers).ok());
         let module = read.map(Rc::new);
         self.modules.borrow_mut().insert(path.to_owned(), module.clone());
         module

@@ -82,8 +82,10 @@ fn guessed(ancestry: &Ancestry) -> Version {
 
 /// A class whose base is missing is a settings class when it is configured as one, or its base is named so.
 fn looks_like_settings(ancestry: &Ancestry) -> bool {
-    let named = |base: &str| base.rsplit('.').next().unwrap_or_default().contains("Settings");
-    let unresolved = !ancestry.unresolved.is_empty();
+    let named = |base: &str| base.rsplit('.').next().unwrap_or_default().ends_with("Settings");
+    let has_fields =
+        ancestry.order.iter().any(|found| found.class.fields.iter().any(|field| field.annotation.is_some()));
+    let unresolved = !ancestry.unresolved.is_empty() && has_fields;
     let configured = |found: &Found| {
         let model_config = found.class.fields.iter().any(|field| {
             field.name == "model_config"

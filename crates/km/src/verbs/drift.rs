@@ -109,7 +109,8 @@ impl Drift {
         let today = runtime::clock().now().to_string();
         let today = today.get(..10).unwrap_or_default();
         let terms = Terms { policy: &self.policy, today, key: &key };
-        let report = km_drift::compare(&code.settings, target, &deployed, &terms);
+        let mut report = km_drift::compare(&code.settings, target, &deployed, &terms);
+        report.rows.extend(self.remarks.iter().filter_map(km_drift::unparsable));
         self.print(console, args, &report, target, (&code, &deployed))
     }
 
