@@ -6,11 +6,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::cosmetic::only_cosmetic;
-use crate::deployed::{Content, Deployed, Target, Variable};
+use crate::deployed::{Content, Deployed, Layer, Target, Variable};
 use crate::finding::{Code, Level, Place, Remark};
 use crate::policy::{Likeness, Policy, Rule};
 use crate::pydantic::Parsed;
-use crate::setting::{Default, Setting};
+use crate::setting::{Default, Reading, Setting};
 use crate::value::{Value, shown};
 
 /// The longest value that is shown.
@@ -211,6 +211,14 @@ impl<'a> Comparison<'a> {
             Content::Secret(_) | Content::Unresolved(_) => false,
         };
         found.retain(|variable| !ignored(variable));
+        // A template that was not rendered knows less than the values that it would be rendered with.
+        let is_open = found.first().is_some_and(|first| matches!(first.content, Content::Unresolved(_)));
+        let value = found.iter().position(|variable| variable.layer == Layer::Values).filter(|_| is_open);
+        if let Some(at) = value {
+            let value = found.remove(at);
+            found.clear();
+            found.push(value);
+        }
         let mut found = found.into_iter();
         let row = match found.next() {
             Some(variable) => self.set(setting, variable),
@@ -332,6 +340,9 @@ impl<'a> Comparison<'a> {
 
     fn default(&self, setting: &Setting) -> Option<String> {
         match &setting.default {
+            Default::Value(_) if matches!(setting.reading, Reading::Own(_)) => {
+                Some(cut(setting.written.trim_matches('"')))
+            }
             Default::Value(Value::None) => Some("None".to_owned()),
             Default::Value(value) if setting.secret => Some(self.hidden(&value.plain())),
             Default::Value(value) => Some(cut(&shown(&value.plain()))),
@@ -490,11 +501,12 @@ fn verdict(rule: &Rule, row: &Row) -> Verdict {
         (_, Status::Differs) => Verdict::Fine(Some(Code::Differs)),
         (_, Status::Cosmetic) => Verdict::Fine(Some(Code::Cosmetic)),
         (_, Status::UnknownDefault) => Verdict::Fine(Some(Code::UnknownDefault)),
-        (_, Status::UnresolvedValue) => Verdict::Fine(Some(Code::Unresolved)),
+        (_, Status::UnresolvedValue) if !unset => Verdict::Fine(Some(Code::Unresolved)),
         (
             _,
             Status::Match
             | Status::NotSet
+            | Status::UnresolvedValue
             | Status::Secret
             | Status::Orphan
             | Status::Shadowed

@@ -297,9 +297,9 @@ fn url(input: &Value, http: bool) -> Parsed {
             let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
             if http && scheme != "http" && scheme != "https" {
                 Parsed::Refused("it has to be an address that begins with http:// or https://".to_owned())
-            } else if host.is_empty() && matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp") {
-                Parsed::Refused("it has to be an address with a host".to_owned())
-            } else if http && (host.is_empty() || host.contains([' ', ',', '{'])) {
+            } else if (host.is_empty() && NEED_A_HOST.contains(&scheme.as_str()))
+                || (http && host.contains([' ', ',', '{']))
+            {
                 Parsed::Refused("it has to be an address with a host".to_owned())
             } else {
                 Parsed::Value(input.clone())
@@ -308,6 +308,9 @@ fn url(input: &Value, http: bool) -> Parsed {
         _ => Parsed::Refused("it has to be an address with a scheme, such as https://".to_owned()),
     }
 }
+
+/// Schemes without which a host makes no sense, as WHATWG's URL standard has them.
+const NEED_A_HOST: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
 
 fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -113,6 +113,9 @@ fn json(node: &Node) -> serde_json::Value {
 
 /// A path that leads nowhere is most likely misspelt.
 pub(super) fn missing(map: &ValuesMap, deployed: &mut Deployed) {
+    if !deployed.common.iter().any(|variable| variable.layer == Layer::Values) {
+        return;
+    }
     for (_, name) in map.entries.iter().filter(|(_, name)| name != "*") {
         let found =
             deployed.common.iter().any(|variable| variable.layer == Layer::Values && variable.name == *name);

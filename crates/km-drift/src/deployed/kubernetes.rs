@@ -176,6 +176,7 @@ fn containers(object: &Object<'_>, pod: &Node, objects: &[Object<'_>], deployed:
 }
 
 fn env_from(object: &Object<'_>, from: &Node, objects: &[Object<'_>], target: &mut Target) {
+    let mut open = Vec::new();
     let prefix = from.at(&["prefix"]).and_then(Node::text).unwrap_or_default();
     for (field, kind) in [("configMapRef", "ConfigMap"), ("secretRef", "Secret")] {
         let Some(reference) = from.at(&[field]) else { continue };
@@ -183,6 +184,9 @@ fn env_from(object: &Object<'_>, from: &Node, objects: &[Object<'_>], target: &m
         let source = format!("envFrom {kind} {}", shown(name));
         match find(objects, kind, name, object.namespace) {
             Ok(found) => {
+                if pairs(found).iter().any(|pair| super::template::is_open(&pair.key)) {
+                    open.push(format!("{source}, whose keys are a template"));
+                }
                 for pair in pairs(found).into_iter().filter(|pair| is_name(&format!("{prefix}{}", pair.key)))
                 {
                     target.variables.push(Variable {
@@ -194,14 +198,19 @@ fn env_from(object: &Object<'_>, from: &Node, objects: &[Object<'_>], target: &m
                     });
                 }
             }
-            Err(why) => target.open.push(format!("{kind} {} ({why})", shown(name))),
+            Err(_) if reference.at(&["optional"]).and_then(Node::text) == Some("true") => {
+                open.push(format!("{kind} {} (optional, and not among the files)", shown(name)));
+            }
+            Err(why) => open.push(format!("{kind} {} ({why})", shown(name))),
         }
     }
+    target.open.extend(open);
 }
 
 /// What Kubernetes takes for the name of a variable; other keys are left out.
 fn is_name(name: &str) -> bool {
     !name.is_empty()
+        && !super::template::is_open(name)
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }

@@ -31,6 +31,7 @@ pub(super) fn without_actions(text: &str) -> (String, Template) {
     let mut template = Template::default();
     let mut plain = String::with_capacity(text.len());
     let mut depth: usize = 0;
+    let mut above = "";
     for (at, line) in text.lines().enumerate() {
         let alone = line.trim();
         if alone.starts_with("{{") && alone.ends_with("}}") && alone.matches("{{").count() == 1 {
@@ -41,6 +42,7 @@ pub(super) fn without_actions(text: &str) -> (String, Template) {
                 word if OPENING.contains(&word) => depth += 1,
                 "else" => {}
                 _ if action.starts_with("/*") || action.starts_with('$') => {}
+                _ if !may_hold_variables(above) => {}
                 _ => template.brings_in = template.brings_in.or(Some(at + 1)),
             }
         } else {
@@ -48,10 +50,20 @@ pub(super) fn without_actions(text: &str) -> (String, Template) {
                 template.conditional.insert(at + 1);
             }
             plain.push_str(&with_words(line));
+            above = if alone.is_empty() { above } else { alone };
         }
         plain.push('\n');
     }
     (plain, template)
+}
+
+/// Whether what follows a line may be a variable: not below `resources:`, for instance.
+fn may_hold_variables(line: &str) -> bool {
+    let Some(key) = line.strip_suffix(':') else { return true };
+    matches!(
+        key.trim_start_matches("- "),
+        "env" | "envFrom" | "data" | "stringData" | "containers" | "initContainers" | "spec"
+    )
 }
 
 fn action_of(text: &str) -> &str {
@@ -112,8 +124,9 @@ mod tests {
     fn lines_in_blocks_are_conditional_and_keep_their_numbers() {
         let (plain, template) =
             without_actions("a: 1\n{{- if .x }}\nb: 2\n{{- end }}\nc: 3\n{{ toYaml .y }}\n");
+        let (_, harmless) = without_actions("resources:\n  {{- toYaml .y }}\n");
         assert_eq!(plain.lines().nth(4), Some("c: 3"));
         assert!(template.is_conditional(3) && !template.is_conditional(5));
-        assert_eq!(template.brings_in, Some(6));
+        assert_eq!((template.brings_in, harmless.brings_in), (Some(6), None));
     }
 }

@@ -1,7 +1,12 @@
 //! What km reads out of settings classes, held against the library itself: names of variables, defaults, and what
 //! becomes of texts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a failed expectation is the test's verdict, and its figures are shown"
+)]
 
 mod venv;
 
