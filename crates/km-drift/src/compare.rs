@@ -138,10 +138,14 @@ pub fn compare(
     for setting in settings {
         let (row, shadowed) = comparison.row(setting, settings, &mut used);
         remarks.extend(comparison.judged(setting, &row));
+        let deployed = row.deployed.clone();
         rows.push(comparison.with_verdict(setting, row));
-        for row in shadowed {
-            remarks.push(shadow_remark(&row));
-            rows.push(row);
+        for lost in shadowed {
+            // The same value twice hides nothing.
+            if lost.deployed.is_none() || lost.deployed != deployed {
+                remarks.push(shadow_remark(&lost));
+            }
+            rows.push(lost);
         }
     }
     for (variable, used) in comparison.variables.iter().zip(&used) {

@@ -20,6 +20,7 @@ macro_rules! checks {
 
 checks! {
     "AM001" "AM101"
+    "DR001" "DR002" "DR003" "DR004" "DR005" "DR006" "DR007" "DR008" "DR009" "DR010" "DR011" "DR012" "DR013" "DR014" "DR015" "DR016" "DR017" "DR018" "DR019" "DR020" "DR021"
 }
 
 impl Check {

@@ -62,9 +62,17 @@ pub struct Extraction {
 enum Kept {
     /// All of it: it may hold settings.
     Whole(Box<Module>),
-    /// Names of classes and of their bases; it is read again if one of them matters.
-    Names(Vec<(String, Vec<String>)>),
+    /// Its classes by name; it is read again if one of them matters.
+    Names(Vec<Derived>),
     Failed(Remark),
+}
+
+/// A class by the names of itself and its bases.
+#[derive(Clone)]
+struct Derived {
+    name: String,
+    bases: Vec<String>,
+    has_fields: bool,
 }
 
 /// Reads settings from source files.
@@ -132,9 +140,16 @@ fn read_one(path: &Path, readers: &Readers) -> Kept {
     }
 }
 
-fn names_of(class: &Class) -> (String, Vec<String>) {
-    let last = |base: &syntax::Expr| base.last_name().map(str::to_owned);
-    (class.name.clone(), class.bases.iter().filter_map(last).collect())
+fn names_of(class: &Class) -> Derived {
+    let last = |base: &syntax::Expr| match base {
+        syntax::Expr::Index(generic, _) => generic.last_name().map(str::to_owned),
+        base => base.last_name().map(str::to_owned),
+    };
+    Derived {
+        name: class.name.clone(),
+        bases: class.bases.iter().filter_map(last).collect(),
+        has_fields: class.fields.iter().any(|field| field.annotation.is_some()),
+    }
 }
 
 fn combine(source: &Source, kept: Vec<Kept>) -> Extraction {
@@ -147,7 +162,7 @@ fn combine(source: &Source, kept: Vec<Kept>) -> Extraction {
         let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
         let module = match kept {
             Kept::Whole(module) => Some(*module),
-            Kept::Names(classes) if classes.iter().any(|(name, _)| related.contains(name)) => {
+            Kept::Names(classes) if classes.iter().any(|class| related.contains(&class.name)) => {
                 let text = read_python(path).ok();
                 text.and_then(|text| source::read(&path.display().to_string(), &text, &source.readers).ok())
             }
@@ -185,29 +200,49 @@ fn combine(source: &Source, kept: Vec<Kept>) -> Extraction {
     extraction
 }
 
-/// Classes that derive from a settings class, by name alone: more than really do, never fewer.
+/// Bases that are certainly no settings, and common enough to be worth leaving out.
+const OTHER_BASES: [&str; 18] = [
+    "object",
+    "ABC",
+    "Generic",
+    "Protocol",
+    "BaseModel",
+    "RootModel",
+    "Enum",
+    "IntEnum",
+    "StrEnum",
+    "Flag",
+    "IntFlag",
+    "str",
+    "int",
+    "dict",
+    "Exception",
+    "NamedTuple",
+    "TypedDict",
+    "TestCase",
+];
+
+/// Classes that may derive from a settings class, by name alone: more than really do, never fewer. A base that no
+/// file defines may lie elsewhere below the root.
 fn related(kept: &[Kept]) -> HashSet<String> {
-    let mut pairs: Vec<(String, Vec<String>)> = Vec::new();
+    let mut classes: Vec<Derived> = Vec::new();
     let mut related: HashSet<String> = HashSet::from(["BaseSettings".to_owned()]);
+    let mut defined: HashSet<String> = OTHER_BASES.map(str::to_owned).into();
     for kept in kept {
-        match kept {
-            Kept::Whole(module) => {
-                pairs.extend(module.classes.iter().map(names_of));
-                let renamed = module
-                    .imports
-                    .iter()
-                    .filter(|(_, import)| import.name.as_deref() == Some("BaseSettings"));
-                related.extend(renamed.map(|(name, _)| name.clone()));
-            }
-            Kept::Names(classes) => pairs.extend(classes.iter().cloned()),
-            Kept::Failed(_) => {}
-        }
+        let more: Vec<Derived> = match kept {
+            Kept::Whole(module) => module.classes.iter().map(names_of).collect(),
+            Kept::Names(classes) => classes.iter().map(Derived::clone).collect(),
+            Kept::Failed(_) => Vec::new(),
+        };
+        defined.extend(more.iter().map(|class| class.name.clone()));
+        classes.extend(more);
     }
     loop {
         let before = related.len();
-        for (name, bases) in &pairs {
-            if bases.iter().any(|base| related.contains(base) || base.contains("Settings")) {
-                related.insert(name.clone());
+        for class in &classes {
+            let elsewhere = |base: &String| class.has_fields && !defined.contains(base);
+            if class.bases.iter().any(|base| related.contains(base) || elsewhere(base)) {
+                related.insert(class.name.clone());
             }
         }
         if related.len() == before {
