@@ -10,7 +10,7 @@ use crate::deployed::{Content, Deployed, Layer, Target, Variable};
 use crate::finding::{Code, Level, Place, Remark};
 use crate::policy::{Likeness, Policy, Rule};
 use crate::pydantic::Parsed;
-use crate::setting::{Default, Reading, Setting};
+use crate::setting::{Default, EnvName, Reading, Setting};
 use crate::value::{Value, shown};
 
 /// The longest value that is shown.
@@ -201,23 +201,24 @@ impl<'a> Comparison<'a> {
 
     /// The row of a setting, and those of variables that lose against another.
     fn row(&self, setting: &Setting, all: &[Setting], used: &mut [bool]) -> (Row, Vec<Row>) {
-        let mut found: Vec<&Variable> = Vec::new();
+        let mut found: Vec<(&EnvName, &Variable)> = Vec::new();
         for name in &setting.names {
             for (variable, used) in self.variables.iter().zip(used.iter_mut()).rev() {
                 if name.is(&variable.name) {
                     *used = true;
-                    found.push(variable);
+                    found.push((name, variable));
                 }
             }
         }
-        let ignored = |variable: &&Variable| match &variable.content {
-            Content::Text(text) | Content::SecretText(text) => setting.read(text).is_none(),
+        let ignored = |(name, variable): &(&EnvName, &Variable)| match &variable.content {
+            Content::Text(text) | Content::SecretText(text) => setting.read(name, text).is_none(),
             Content::Secret(_) | Content::Unresolved(_) => false,
         };
-        found.retain(|variable| !ignored(variable));
+        found.retain(|found| !ignored(found));
         // A template that was not rendered knows less than the values that it would be rendered with.
-        let is_open = found.first().is_some_and(|first| matches!(first.content, Content::Unresolved(_)));
-        let value = found.iter().position(|variable| variable.layer == Layer::Values).filter(|_| is_open);
+        let is_open = found.first().is_some_and(|(_, first)| matches!(first.content, Content::Unresolved(_)));
+        let value =
+            found.iter().position(|(_, variable)| variable.layer == Layer::Values).filter(|_| is_open);
         if let Some(at) = value {
             let value = found.remove(at);
             found.clear();
@@ -225,11 +226,11 @@ impl<'a> Comparison<'a> {
         }
         let mut found = found.into_iter();
         let row = match found.next() {
-            Some(variable) => self.set(setting, variable),
+            Some((name, variable)) => self.set(setting, name, variable),
             None => self.unset(setting, all),
         };
         let winner = row.source.clone().unwrap_or_default();
-        let lost = found.map(|variable| Row {
+        let lost = found.map(|(_, variable)| Row {
             status: Status::Shadowed,
             reason: Some(format!("from {} does not count: {winner} wins", variable.source)),
             deployed: self.deployed(setting, &variable.content),
@@ -278,11 +279,11 @@ impl<'a> Comparison<'a> {
         Row { reason, ..self.blank(setting, status) }
     }
 
-    fn set(&self, setting: &Setting, variable: &Variable) -> Row {
+    fn set(&self, setting: &Setting, name: &EnvName, variable: &Variable) -> Row {
         let (status, reason) = match &variable.content {
             Content::Secret(what) => (Status::Secret, Some(format!("it comes from {what}"))),
             Content::Unresolved(why) => (Status::UnresolvedValue, Some(why.clone())),
-            Content::Text(text) | Content::SecretText(text) => self.compared(setting, text),
+            Content::Text(text) | Content::SecretText(text) => self.compared(setting, name, text),
         };
         Row {
             reason,
@@ -293,9 +294,9 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn compared(&self, setting: &Setting, text: &str) -> (Status, Option<String>) {
+    fn compared(&self, setting: &Setting, name: &EnvName, text: &str) -> (Status, Option<String>) {
         let same_text = matches!(&setting.default, Default::Value(Value::Str(default)) if default == text);
-        match setting.read(text) {
+        match setting.read(name, text) {
             None => (Status::NotSet, Some("it is empty, which counts as not set".to_owned())),
             Some(Parsed::Refused(why)) => (Status::TypeError, Some(why)),
             Some(Parsed::Undecided(_)) if same_text => (Status::Match, None),
@@ -308,6 +309,7 @@ impl<'a> Comparison<'a> {
                 Default::Value(_) => (Status::Differs, None),
                 Default::Refused(why) => (Status::Differs, Some(format!("the default is refused: {why}"))),
                 Default::Required => (Status::Match, Some("it has no default, and is set".to_owned())),
+                Default::Unknown if setting.secret => (Status::UnknownDefault, None),
                 Default::Unknown => {
                     (Status::UnknownDefault, Some(format!("the code says {}", setting.written)))
                 }

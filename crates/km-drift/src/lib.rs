@@ -26,6 +26,6 @@ pub use crate::own::own_settings;
 pub use crate::policy::{BUILT_IN, Ignore, Likeness, Policy, PolicyError, Rule};
 pub use crate::pydantic::{Parsed, Rules, Version, from_variable};
 pub use crate::python::{Extraction, OpenExpression, ReaderKind, Readers, Source, extract};
-pub use crate::setting::{Default, EnvName, OwnType, Reading, Setting};
+pub use crate::setting::{Default, EnvName, OwnType, Reading, Setting, Step, Way};
 pub use crate::types::{Bounds, Enum, Type};
 pub use crate::value::{Value, shown};

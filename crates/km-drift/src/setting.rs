@@ -1,9 +1,7 @@
 //! A setting of an application: the variables that set it, its type and its default.
 
-use serde::Serialize;
-
 use crate::finding::Place;
-use crate::pydantic::{Parsed, Rules};
+use crate::pydantic::{Parsed, Rules, from_variable, validated};
 use crate::types::Type;
 use crate::value::Value;
 
@@ -35,23 +33,56 @@ pub struct Setting {
 }
 
 /// A variable's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EnvName {
     /// The name; in capitals when case does not count.
     pub name: String,
     /// Whether the application ignores case.
     pub any_case: bool,
+    /// How its text becomes the value of the setting.
+    pub way: Way,
+}
+
+/// How the text of a variable becomes the value of a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Way {
+    /// As the setting is read.
+    Direct,
+    /// The text is JSON, and the value a part of it (`AliasPath`).
+    Part {
+        /// The steps into the document.
+        steps: Vec<Step>,
+        /// The class forbids what it does not know (`extra`), and so a document without that part.
+        strict: bool,
+    },
+    /// The default of the field reads the variable by itself.
+    Default(crate::python::OpenExpression),
+}
+
+/// A step into a JSON document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A key of an object.
+    Key(String),
+    /// An item of a list; from the end when negative.
+    Item(i128),
 }
 
 impl EnvName {
     /// Whether a variable has this name.
     #[must_use]
     pub fn is(&self, variable: &str) -> bool {
-        if self.any_case {
-            self.name.to_lowercase() == variable.to_lowercase()
-        } else {
-            self.name == variable
+        if !self.any_case {
+            return self.name == variable;
         }
+        self.name.eq_ignore_ascii_case(variable)
+            || (!self.name.is_ascii() && self.name.to_lowercase() == variable.to_lowercase())
+    }
+
+    /// A name whose text is read as the setting is.
+    #[must_use]
+    pub const fn direct(name: String, any_case: bool) -> Self {
+        Self { name, any_case, way: Way::Direct }
     }
 }
 
@@ -93,11 +124,19 @@ pub enum OwnType {
 }
 
 impl Setting {
-    /// What the application sees when a variable holds `text`; `None` when that counts as not set.
+    /// What the application sees when the variable of one of its names holds `text`; `None` when that counts as
+    /// not set.
     #[must_use]
-    pub fn read(&self, text: &str) -> Option<Parsed> {
+    pub fn read(&self, name: &EnvName, text: &str) -> Option<Parsed> {
         match &self.reading {
-            Reading::Typed(wanted, rules) => crate::pydantic::from_variable(wanted, text, rules),
+            Reading::Typed(wanted, rules) => match &name.way {
+                Way::Direct => from_variable(wanted, text, rules),
+                Way::Part { steps, strict } => part(wanted, text, steps, *strict, rules),
+                Way::Default(open) => Some(match open.read(&name.name, text) {
+                    Parsed::Value(value) => validated(wanted, &value, rules),
+                    other => other,
+                }),
+            },
             Reading::Expression(open) => Some(open.read(&self.name, text)),
             Reading::Own(own) => Some(own.read(text)),
         }
@@ -109,6 +148,36 @@ impl Setting {
         match &self.reading {
             Reading::Typed(wanted, _) => Some(wanted),
             Reading::Expression(_) | Reading::Own(_) => None,
+        }
+    }
+}
+
+/// The part of a JSON document that a setting is.
+fn part(wanted: &Type, text: &str, steps: &[Step], strict: bool, rules: &Rules) -> Option<Parsed> {
+    let document = match serde_json::from_str(text) {
+        Ok(serde_json::Value::Null) => return None,
+        Ok(json) => Value::from_json(&json),
+        Err(error) => return Some(Parsed::Refused(format!("it has to be JSON: {error}"))),
+    };
+    match steps.iter().try_fold(document, |value, step| step.into(value)) {
+        Some(value) => Some(validated(wanted, &value, rules)),
+        None if strict => Some(Parsed::Refused("the document does not have that part".to_owned())),
+        None => None,
+    }
+}
+
+impl Step {
+    fn into(&self, value: Value) -> Option<Value> {
+        match (self, value) {
+            (Self::Key(key), Value::Map(items)) => {
+                items.into_iter().find(|(known, _)| known.plain() == *key).map(|(_, value)| value)
+            }
+            (Self::Item(at), Value::List(items)) => {
+                let length = i128::try_from(items.len()).unwrap_or_default();
+                let at = usize::try_from(if *at < 0 { *at + length } else { *at }).ok()?;
+                items.into_iter().nth(at)
+            }
+            _ => None,
         }
     }
 }

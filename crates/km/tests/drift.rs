@@ -535,3 +535,57 @@ fn km_is_deployed_as_its_defaults_say() {
         assert_eq!(status(&document, "KM__LOG__LEVEL"), "match");
     }
 }
+
+#[test]
+fn what_doubles_or_refers_to_itself_ends() {
+    let place = place();
+    let doubling: String = (1..60).map(|at| format!("A{at} = A{} + A{}\n", at - 1, at - 1)).collect();
+    let small: String = (1..60).map(|at| format!("B{at} = B{0} - B{0}\n", at - 1)).collect();
+    let classes: String = (1..40)
+        .map(|at| {
+            format!("class C{at}(C{0}, D{0}): x: int = 1\nclass D{at}(C{0}, D{0}): y: int = 1\n", at - 1)
+        })
+        .collect();
+    place.file(
+        "app/config.py",
+        &format!(
+            "from enum import Enum\nfrom pydantic import BaseModel\nfrom pydantic_settings import BaseSettings\nfrom app.a import *\nA0 = 'x'\nB0 = 1\nLOOP = LOOP\n{doubling}{small}\
+             class E(Enum):\n    A = F.B\nclass F(Enum):\n    B = E.A\nclass C0(BaseSettings): z: int = 1\nclass D0(BaseSettings): w: int = 1\n{classes}\
+             class Node(BaseModel):\n    left: 'Node'\n    right: 'Node'\n    value: int = 1\n\
+             class Me(Me): pass\nclass Settings(BaseSettings):\n    model_config = {{'env_nested_delimiter': '__'}}\n    a: str = A59\n    b: int = B59\n    c: E = E.A\n    d: str = LOOP\n    e: str = NOWHERE\n    node: Node\n"
+        ),
+    );
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+        let stars: String = ["a", "b", "c", "d", "e", "f", "g"]
+            .iter()
+            .map(|other| format!("from app.{other} import *\n"))
+            .collect();
+        place.file(&format!("app/{name}.py"), &stars);
+    }
+    let started = std::time::Instant::now();
+    let bomb: String = (1..60).map(|at| format!("V{at}=$V{0}$V{0}\n", at - 1)).collect();
+    let (code, document) =
+        deployed(&place, "e.env", &format!("V0=xx\n{bomb}A=x\nD=x\nE=x\n"), &["--class", "Settings"]);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    assert!(code < 3);
+    for name in ["A", "D", "E"] {
+        assert_eq!(status(&document, name), "unknown-default", "{name}");
+    }
+    assert!(drift(&place, &["--deployed", "e.env"]).0 < 3, "all the classes");
+}
+
+#[test]
+fn a_default_that_reads_the_environment_is_read_as_the_code_does() {
+    let place = place();
+    place.file(
+        "app/config.py",
+        "import os\nfrom pydantic import AliasChoices, AliasPath, Field\nfrom pydantic_settings import BaseSettings\n\
+         class Settings(BaseSettings):\n    debug: bool = os.getenv('RAW_DEBUG', 'false').lower() == 'true'\n    \
+         host: str = Field('db', validation_alias=AliasChoices('HOST_NAME', AliasPath('DATABASE', 'hosts', 0)))\n",
+    );
+    let (_, document) = deployed(&place, "e.env", "RAW_DEBUG=1\nDATABASE={\"hosts\": [\"db\"]}\n", &[]);
+    assert_eq!(status(&document, "DEBUG"), "match", "`1` is not `true` to this code");
+    assert_eq!(status(&document, "HOST_NAME"), "match", "it is a part of the document");
+    let (_, document) = deployed(&place, "e.env", "DEBUG=1\nHOST_NAME=other\n", &[]);
+    assert_eq!((status(&document, "DEBUG"), status(&document, "HOST_NAME")), ("differs", "differs"));
+}

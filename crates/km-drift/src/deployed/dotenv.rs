@@ -132,6 +132,8 @@ pub(super) fn interpolated(text: &str, known: &[Variable]) -> Content {
     }
 }
 
+/// The longest text that references come to.
+pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;
 /// How deep defaults lie in defaults.
 const DEPTH_MAX: usize = 10;
 
@@ -139,6 +141,9 @@ fn expand(text: &str, known: &[Variable], depth: usize) -> Result<String, String
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
+        if out.len() > TEXT_BYTES_MAX {
+            return Err(format!("its references come to more than {TEXT_BYTES_MAX} bytes"));
+        }
         out.push_str(before);
         if let Some(behind) = after.strip_prefix('$') {
             out.push('$');

@@ -301,6 +301,9 @@ fn with_references(text: &str, known: &[Variable]) -> Content {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
+        if out.len() > super::dotenv::TEXT_BYTES_MAX {
+            return Content::Unresolved("its references come to too long a text".to_owned());
+        }
         out.push_str(before);
         if let Some(behind) = after.strip_prefix('$') {
             out.push('$');

@@ -168,6 +168,7 @@ pub fn read(paths: &[PathBuf], map: &ValuesMap) -> Deployed {
 }
 
 fn folder(path: &Path, deployed: &mut Deployed) -> Vec<PathBuf> {
+    // JSON in a folder is seldom a manifest, and often not even JSON.
     let wanted = |path: &Path| is_dotenv(path) || is_yaml(path);
     let walked = walk(path, &wanted, false);
     for (path, why) in walked.failed {
@@ -180,7 +181,7 @@ fn folder(path: &Path, deployed: &mut Deployed) -> Vec<PathBuf> {
 }
 
 fn is_yaml(path: &Path) -> bool {
-    matches!(path.extension().and_then(|extension| extension.to_str()), Some("yaml" | "yml" | "json"))
+    matches!(path.extension().and_then(|extension| extension.to_str()), Some("yaml" | "yml"))
 }
 
 fn is_dotenv(path: &Path) -> bool {

@@ -28,33 +28,70 @@ impl Template {
 
 /// The text without actions, line by line.
 pub(super) fn without_actions(text: &str) -> (String, Template) {
+    let text = &on_one_line(text);
     let mut template = Template::default();
     let mut plain = String::with_capacity(text.len());
     let mut depth: usize = 0;
     let mut above = "";
     for (at, line) in text.lines().enumerate() {
-        let alone = line.trim();
-        if alone.starts_with("{{") && alone.ends_with("}}") && alone.matches("{{").count() == 1 {
-            let action = action_of(alone);
-            let word = action.split_whitespace().next().unwrap_or_default();
-            match word {
-                "end" => depth = depth.saturating_sub(1),
-                word if OPENING.contains(&word) => depth += 1,
-                "else" => {}
-                _ if action.starts_with("/*") || action.starts_with('$') => {}
-                _ if !may_hold_variables(above) => {}
-                _ => template.brings_in = template.brings_in.or(Some(at + 1)),
+        let actions = actions_of(line);
+        if !actions.is_empty() && is_only_actions(line) {
+            for action in actions {
+                match action.split_whitespace().next().unwrap_or_default() {
+                    "end" => depth = depth.saturating_sub(1),
+                    word if OPENING.contains(&word) => depth += 1,
+                    "else" => {}
+                    _ if action.starts_with("/*") || action.starts_with('$') => {}
+                    _ if !may_hold_variables(above) => {}
+                    _ => template.brings_in = template.brings_in.or(Some(at + 1)),
+                }
             }
         } else {
             if depth > 0 {
                 template.conditional.insert(at + 1);
             }
             plain.push_str(&with_words(line));
-            above = if alone.is_empty() { above } else { alone };
+            above = if line.trim().is_empty() { above } else { line.trim() };
         }
         plain.push('\n');
     }
     (plain, template)
+}
+
+/// Actions over several lines on the first of them, and as many lines after it.
+fn on_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((action, behind)) = after.split_once("}}") else { break };
+        let lines = action.matches('\n').count();
+        out.push_str(before);
+        out.push_str(&format!("{{{{{}}}}}", action.replace('\n', " ")));
+        let (end, next) = behind.split_once('\n').map_or((behind, None), |(end, next)| (end, Some(next)));
+        rest = behind;
+        if lines > 0 && !end.contains("{{") {
+            out.push_str(end);
+            out.push_str(&"\n".repeat(lines));
+            rest = next.map_or("", |next| {
+                out.push('\n');
+                next
+            });
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn actions_of(line: &str) -> Vec<&str> {
+    let after = line.split("{{").skip(1).filter_map(|after| after.split_once("}}"));
+    after.map(|(action, _)| action_of(action)).collect()
+}
+
+fn is_only_actions(line: &str) -> bool {
+    let mut parts = line.split("{{");
+    let first = parts.next().unwrap_or_default();
+    first.trim().is_empty()
+        && parts.all(|part| part.split_once("}}").is_some_and(|(_, rest)| rest.trim().is_empty()))
 }
 
 /// Whether what follows a line may be a variable: not below `resources:`, for instance.
@@ -118,6 +155,15 @@ mod tests {
         assert!(!plain.contains("{{"), "{plain}");
         assert_eq!(written(plain.lines().next().unwrap_or_default()), "name: {{ .Release.Name }}-x");
         assert!(is_open(&plain));
+    }
+
+    #[test]
+    fn actions_over_several_lines_keep_the_count() {
+        let (plain, template) = without_actions(
+            "{{- include \"x\" (dict\n  \"a\" 1) -}}\nb: 2\n{{ if .x }}{{ .y }}{{ end }}\nc: {{ .a\n }}\nd: 4\n",
+        );
+        assert_eq!((plain.lines().nth(2), plain.lines().nth(6)), (Some("b: 2"), Some("d: 4")));
+        assert!(!template.is_conditional(7));
     }
 
     #[test]

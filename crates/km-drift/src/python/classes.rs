@@ -10,6 +10,8 @@ use crate::value::Value;
 
 /// How far bases are followed.
 const DEPTH_MAX: usize = 24;
+/// How many bases are looked at, each time that one is reached.
+const BASES_MAX: usize = 200;
 
 /// What the bases of a class come to.
 pub(crate) struct Ancestry {
@@ -53,12 +55,12 @@ pub(crate) fn ancestry(project: &Project<'_>, found: &Found) -> Ancestry {
 }
 
 fn same(a: &Found, b: &Found) -> bool {
-    a.path == b.path && a.class.at == b.class.at && a.class.name == b.class.name
+    a.class.at == b.class.at && a.class.name == b.class.name && a.path == b.path
 }
 
 fn visit(project: &Project<'_>, found: &Found, into: &mut Ancestry, depth: usize) {
     into.order.push(found.clone());
-    if depth >= DEPTH_MAX {
+    if depth >= DEPTH_MAX || into.order.len() > BASES_MAX {
         return;
     }
     for base in &found.class.bases {
@@ -111,6 +113,8 @@ pub(crate) struct Configuration {
     pub(crate) ignore_empty: bool,
     pub(crate) no_decoding: bool,
     pub(crate) enums_by_name: bool,
+    /// `extra` is not `forbid`.
+    pub(crate) takes_extra: bool,
     pub(crate) by_name: bool,
     pub(crate) not_by_alias: bool,
     /// `alias_generator` or another thing that changes names and that was not understood.
@@ -226,6 +230,7 @@ impl Configuration {
             ("case_sensitive", Ok(Value::Bool(yes))) => self.case_sensitive = yes,
             ("env_nested_delimiter", Ok(value)) => self.nested_delimiter = text(&value),
             ("env_parse_none_str", Ok(value)) => self.none_text = text(&value),
+            ("extra", Ok(value)) => self.takes_extra = value.plain() != "forbid",
             ("env_ignore_empty", Ok(Value::Bool(yes))) => self.ignore_empty = yes,
             ("enable_decoding", Ok(Value::Bool(yes))) => self.no_decoding = !yes,
             ("env_parse_enums", Ok(Value::Bool(yes))) => self.enums_by_name = yes,

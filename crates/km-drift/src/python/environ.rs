@@ -32,7 +32,7 @@ impl ReaderKind {
 }
 
 /// The functions that an application reads its environment with, beside those of `os`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Readers {
     named: Vec<(String, ReaderKind)>,
 }

@@ -1,5 +1,7 @@
 //! The value of an expression, where it can be known without running anything.
 
+use std::cell::Cell;
+
 use super::environ::{ReaderKind, Readers, reading};
 use super::syntax::{Call, Comparison, Each, Expr, Operator, UnaryOperator};
 use crate::pydantic::{self, Parsed};
@@ -8,6 +10,8 @@ use crate::value::Value;
 
 /// How far names are followed.
 const FOLLOW_MAX: usize = 40;
+/// How many parts are looked at for one setting: what refers to itself, or doubles, ends here.
+pub(crate) const STEPS_MAX: usize = 50_000;
 /// The longest text or list that is computed.
 const SIZE_MAX: usize = 100_000;
 
@@ -40,10 +44,16 @@ pub(crate) struct Scope<'a> {
     pub(crate) variables: &'a [(String, String)],
     pub(crate) locals: Option<(&'a str, &'a Value)>,
     pub(crate) followed: usize,
+    /// Parts that were looked at.
+    pub(crate) steps: &'a Cell<usize>,
 }
 
 impl Scope<'_> {
     pub(crate) fn value(&self, expr: &Expr) -> Result<Value> {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > STEPS_MAX {
+            return Err(Stuck::Unknown);
+        }
         match expr {
             Expr::None => Ok(Value::None),
             Expr::Bool(value) => Ok(Value::Bool(*value)),
@@ -128,6 +138,7 @@ impl Scope<'_> {
             variables: self.variables,
             locals: None,
             followed: self.followed + 1,
+            steps: self.steps,
         }
     }
 

@@ -1,4 +1,4 @@
-//! From the parser's tree to [`Module`]. This file and [`super::reads`] alone know the parser.
+//! From the parser's tree to [`Module`]. This file, [`super::source`] and [`super::reads`] alone know the parser.
 
 use std::collections::HashMap;
 

@@ -183,6 +183,7 @@ fn combine(source: &Source, kept: Vec<Kept>) -> Extraction {
             if source.classes.is_empty() || source.classes.contains(&class.name) {
                 let class = Rc::new(class.clone());
                 let found = Found { module: Rc::clone(module), path: path.clone(), class };
+                project.renew();
                 settings::extract(&project, &found, &mut extracted);
             }
         }
@@ -260,6 +261,7 @@ fn read_setting(
     readers: &Arc<Readers>,
     into: &mut Extracted,
 ) {
+    project.renew();
     let at_field = |(file, line): &(String, usize)| *file == module.file && *line == read.statement.line;
     if into.lines.iter().any(at_field) {
         return;
@@ -282,7 +284,7 @@ fn read_setting(
         Err(Stuck::Unknown) => Default::Unknown,
     };
     into.settings.push(Setting {
-        names: vec![EnvName { name: name.clone(), any_case: false }],
+        names: vec![EnvName::direct(name.clone(), false)],
         owner: module.file.clone(),
         field: read.target.clone().unwrap_or_else(|| name.clone()),
         secret: names_a_secret(&name),
@@ -301,7 +303,9 @@ fn unique(settings: Vec<Setting>) -> Vec<Setting> {
     let mut unique: Vec<Setting> = Vec::new();
     let mut seen: HashSet<String> = HashSet::new();
     for setting in settings {
-        if seen.insert(format!("{:?} {:?} {:?}", setting.names, setting.place, setting.default)) {
+        let names: Vec<(&str, bool)> =
+            setting.names.iter().map(|name| (name.name.as_str(), name.any_case)).collect();
+        if seen.insert(format!("{names:?} {:?} {:?}", setting.place, setting.default)) {
             unique.push(setting);
         }
     }

@@ -1,5 +1,6 @@
 //! An expression of an application that reads one variable, closed over everything else.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::environ::{Readers, reading};
@@ -10,7 +11,7 @@ use crate::pydantic::Parsed;
 use crate::value::Value;
 
 /// An expression in which only variables are open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OpenExpression {
     expr: Expr,
     readers: Arc<Readers>,
@@ -25,14 +26,7 @@ impl OpenExpression {
     /// The value when one variable is set.
     pub(crate) fn read(&self, variable: &str, text: &str) -> Parsed {
         let variables = [(variable.to_owned(), text.to_owned())];
-        let scope = Scope {
-            names: &NoNames,
-            readers: &self.readers,
-            variables: &variables,
-            locals: None,
-            followed: 0,
-        };
-        match scope.value(&self.expr) {
+        match self.value(&variables) {
             Ok(value) => Parsed::Value(value),
             Err(Stuck::Raises(why)) => Parsed::Refused(why),
             Err(Stuck::Unknown) => Parsed::Undecided("what the code makes of it cannot be known".to_owned()),
@@ -41,8 +35,13 @@ impl OpenExpression {
 
     /// The value when no variable is set.
     pub(crate) fn unset(&self) -> Result<Value, Stuck> {
-        let scope =
-            Scope { names: &NoNames, readers: &self.readers, variables: &[], locals: None, followed: 0 };
+        self.value(&[])
+    }
+
+    fn value(&self, variables: &[(String, String)]) -> Result<Value, Stuck> {
+        let steps = Cell::new(0);
+        let readers = &self.readers;
+        let scope = Scope { names: &NoNames, readers, variables, locals: None, followed: 0, steps: &steps };
         scope.value(&self.expr)
     }
 }

@@ -1,12 +1,12 @@
 //! The files of an application, and what names mean across them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::environ::Readers;
-use super::eval::{Names, Scope, Stuck};
+use super::eval::{Names, STEPS_MAX, Scope, Stuck};
 use super::reads::canonical;
 use super::source;
 use super::syntax::{Class, Expr, Import, Module};
@@ -15,6 +15,8 @@ use crate::value::Value;
 
 /// How many imports are followed for one name.
 const HOPS_MAX: usize = 16;
+/// How deep members of enums may refer to members of enums.
+const MEMBERS_MAX: usize = 12;
 
 /// A class and the file that it stands in.
 #[derive(Clone)]
@@ -30,13 +32,38 @@ pub(crate) struct Project<'a> {
     root: Option<PathBuf>,
     pub(crate) readers: &'a Readers,
     modules: RefCell<HashMap<PathBuf, Option<Rc<Module>>>>,
+    /// Where imports lead, by the folder they are seen from.
+    imported: RefCell<HashMap<(PathBuf, String, u32), Option<PathBuf>>>,
+    /// Files and names that the lookup under way has seen: star imports may go in circles.
+    seen: RefCell<HashSet<(PathBuf, String)>>,
+    steps: Cell<usize>,
+    members: Cell<usize>,
 }
 
 impl<'a> Project<'a> {
     /// `root` is where imports are looked for; nothing outside of it is read.
     pub(crate) fn new(root: Option<&Path>, readers: &'a Readers) -> Self {
         let root = root.and_then(|root| root.canonicalize().ok());
-        Self { root, readers, modules: RefCell::default() }
+        Self {
+            root,
+            readers,
+            modules: RefCell::default(),
+            imported: RefCell::default(),
+            seen: RefCell::default(),
+            steps: Cell::new(0),
+            members: Cell::new(0),
+        }
+    }
+
+    /// Begins to count the steps that one setting may take.
+    pub(crate) fn renew(&self) {
+        self.steps.set(0);
+    }
+
+    /// Counts a step; `false` when there were too many.
+    pub(crate) fn step(&self) -> bool {
+        self.steps.set(self.steps.get() + 1);
+        self.steps.get() <= STEPS_MAX
     }
 
     pub(crate) fn add(&self, path: PathBuf, module: Rc<Module>) {
@@ -57,6 +84,16 @@ impl<'a> Project<'a> {
 
     /// The file of an imported module, seen from another file.
     fn file_of(&self, import: &Import, from: &Path) -> Option<PathBuf> {
+        let key = (from.parent()?.to_owned(), import.module.clone(), import.level);
+        if let Some(known) = self.imported.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.find_file(import, from);
+        self.imported.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    fn find_file(&self, import: &Import, from: &Path) -> Option<PathBuf> {
         let parts: Vec<&str> = import.module.split('.').filter(|part| !part.is_empty()).collect();
         let folders: Vec<PathBuf> = if import.level > 0 {
             from.ancestors()
@@ -105,6 +142,9 @@ impl<'a> Project<'a> {
 
     /// The expression a name has in a module, and that module; imports are followed.
     fn constant(&self, path: &Path, name: &str, hops: usize) -> Option<(Expr, PathBuf)> {
+        if !self.is_new(path, name, hops) {
+            return None;
+        }
         let module = self.module(path)?;
         if let Some(expr) = module.constants.get(name) {
             return Some((expr.clone(), path.to_owned()));
@@ -118,6 +158,9 @@ impl<'a> Project<'a> {
     }
 
     fn class_within(&self, path: &Path, dotted: &str, hops: usize) -> Option<Found> {
+        if !self.is_new(path, dotted, hops) {
+            return None;
+        }
         let module = self.module(path)?;
         let mut parts = dotted.split('.');
         let first = parts.next()?;
@@ -133,6 +176,15 @@ impl<'a> Project<'a> {
         self.follow(&module, path, dotted, hops, &|file, name, hops| self.class_within(file, name, hops))
     }
 
+    /// Whether a lookup comes to a file with a name for the first time.
+    fn is_new(&self, path: &Path, name: &str, hops: usize) -> bool {
+        let mut seen = self.seen.borrow_mut();
+        if hops == 0 {
+            seen.clear();
+        }
+        seen.insert((path.to_owned(), name.to_owned()))
+    }
+
     /// Looks a dotted name up where it was imported from.
     fn follow<T>(
         &self,
@@ -142,7 +194,7 @@ impl<'a> Project<'a> {
         hops: usize,
         find: &dyn Fn(&Path, &str, usize) -> Option<T>,
     ) -> Option<T> {
-        if hops >= HOPS_MAX {
+        if hops >= HOPS_MAX || !self.step() {
             return None;
         }
         let (first, rest) = dotted.split_once('.').unwrap_or((dotted, ""));
@@ -207,8 +259,14 @@ impl InModule<'_> {
     }
 
     pub(crate) fn value_with(&self, expr: &Expr, variables: &[(String, String)]) -> Result<Value, Stuck> {
-        let scope =
-            Scope { names: self, readers: self.project.readers, variables, locals: None, followed: 0 };
+        let scope = Scope {
+            names: self,
+            readers: self.project.readers,
+            variables,
+            locals: None,
+            followed: 0,
+            steps: &self.project.steps,
+        };
         scope.value(expr)
     }
 
@@ -241,7 +299,14 @@ impl Names for InModule<'_> {
     fn member(&self, dotted: &str) -> Option<Value> {
         let path = dotted.strip_suffix(".value").unwrap_or(dotted);
         let (class, member) = path.rsplit_once('.')?;
-        let known = super::enums::known(self.project, &self.path, class)?;
+        let depth = &self.project.members;
+        if depth.get() >= MEMBERS_MAX {
+            return None;
+        }
+        depth.set(depth.get() + 1);
+        let known = super::enums::known(self.project, &self.path, class);
+        depth.set(depth.get() - 1);
+        let known = known?;
         known.members.into_iter().find(|(name, _)| name == member).and_then(|(_, value)| value)
     }
 

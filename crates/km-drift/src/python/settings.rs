@@ -1,21 +1,25 @@
 //! From settings classes to [`Setting`]s.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::annotations::{Reader, with_bounds};
 use super::classes::{Ancestry, Configuration, ancestry};
+use super::environ::Readers;
 use super::eval::Stuck;
-use super::open;
+use super::open::{self, OpenExpression};
 use super::project::{Found, InModule, Project};
 use super::syntax::{Call, Expr, Field};
 use crate::finding::{Code, Level, Place, Remark};
 use crate::pydantic::{Parsed, Rules, Version, validated};
-use crate::setting::{Default, EnvName, Reading, Setting, names_a_secret};
+use crate::setting::{Default, EnvName, Reading, Setting, Step, Way, names_a_secret};
 use crate::types::Type;
 use crate::value::Value;
 
 /// How deep models lie in models when their parts can be set alone.
-const NESTED_MAX: usize = 6;
+const NESTED_MAX: usize = 3;
+/// How many fields a model may have whose parts can be set alone.
+const NESTED_FIELDS_MAX: usize = 50;
 
 /// What the settings classes of a file come to.
 #[derive(Default)]
@@ -68,7 +72,14 @@ pub(super) fn extract(project: &Project<'_>, found: &Found, into: &mut Extracted
             Some(place(custom, custom.class.at.line, custom.class.at.column)),
         ));
     }
-    let class = Settings { project, found, ancestry: &ancestry, configuration: &configuration, version };
+    let class = Settings {
+        project,
+        readers: Arc::new(project.readers.clone()),
+        found,
+        ancestry: &ancestry,
+        configuration: &configuration,
+        version,
+    };
     for field in class.fields() {
         class.setting(&field, into);
     }
@@ -108,6 +119,7 @@ fn place(found: &Found, line: usize, column: usize) -> Place {
 
 struct Settings<'a> {
     project: &'a Project<'a>,
+    readers: Arc<Readers>,
     found: &'a Found,
     ancestry: &'a Ancestry,
     configuration: &'a Configuration,
@@ -158,6 +170,7 @@ impl Settings<'_> {
     }
 
     fn setting(&self, stated: &Stated, into: &mut Extracted) {
+        self.project.renew();
         let field = &stated.field;
         let found = &stated.found;
         let names = self.project.names(&found.path).inside(&found.class);
@@ -262,7 +275,7 @@ impl Settings<'_> {
         let prefix = if prefixed { self.configuration.prefix.as_str() } else { "" };
         let full = format!("{prefix}{name}");
         let any_case = !self.configuration.case_sensitive;
-        EnvName { name: if any_case { full.to_uppercase() } else { full }, any_case }
+        EnvName::direct(if any_case { full.to_uppercase() } else { full }, any_case)
     }
 
     fn env_names(
@@ -320,7 +333,8 @@ impl Settings<'_> {
         // A default that reads the environment itself is one more way to set the field.
         for expr in details.default.iter().chain(&details.factory) {
             let (read, _) = open::variables(expr, names, self.project.readers);
-            list.extend(read.into_iter().map(|name| EnvName { name, any_case: false }));
+            let way = Way::Default(OpenExpression::new(expr, names, &self.readers));
+            list.extend(read.into_iter().map(|name| EnvName { name, any_case: false, way: way.clone() }));
         }
         let mut unique: Vec<EnvName> = Vec::new();
         for name in list {
@@ -367,21 +381,30 @@ impl Settings<'_> {
         }
         let alias = details.keyword("validation_alias").or_else(|| details.keyword("alias"));
         let Some(alias) = alias.filter(|alias| **alias != Expr::None) else { return Ok(Vec::new()) };
-        let one = |expr: &Expr| match expr {
-            Expr::Call(call) if call.function.last_name() == Some("AliasPath") => {
-                names.value(call.arguments.first().ok_or(Stuck::Unknown)?)
-            }
-            expr => names.value(expr),
-        };
-        let text = |value: Value| match value {
-            Value::Str(name) => Ok(self.env_name(&name, prefixed)),
-            _ => Err(Stuck::Unknown),
+        let one = |expr: &Expr| {
+            let (first, steps) = match expr {
+                Expr::Call(call) if call.function.last_name() == Some("AliasPath") => {
+                    let (first, rest) = call.arguments.split_first().ok_or(Stuck::Unknown)?;
+                    (
+                        first,
+                        rest.iter().map(|step| step_of(names.value(step)?)).collect::<Result<Vec<_>, _>>()?,
+                    )
+                }
+                expr => (expr, Vec::new()),
+            };
+            let Value::Str(name) = names.value(first)? else { return Err(Stuck::Unknown) };
+            let way = if steps.is_empty() {
+                Way::Direct
+            } else {
+                Way::Part { steps, strict: !self.configuration.takes_extra }
+            };
+            Ok(EnvName { way, ..self.env_name(&name, prefixed) })
         };
         match alias {
             Expr::Call(call) if call.function.last_name() == Some("AliasChoices") => {
-                call.arguments.iter().map(|choice| one(choice).and_then(text)).collect()
+                call.arguments.iter().map(one).collect()
             }
-            alias => Ok(vec![one(alias).and_then(text)?]),
+            alias => Ok(vec![one(alias)?]),
         }
     }
 
@@ -454,7 +477,7 @@ impl Settings<'_> {
         let (Some(delimiter), Some(model)) = (&whole.nested, self.project.class(&found.path, model)) else {
             return Vec::new();
         };
-        if whole.owner.matches('.').count() >= NESTED_MAX {
+        if whole.owner.matches('.').count() >= NESTED_MAX || model.class.fields.len() > NESTED_FIELDS_MAX {
             return Vec::new();
         }
         // Without a default, or with that of the model itself, the defaults of its fields hold.
@@ -480,6 +503,7 @@ impl Settings<'_> {
         let renamed = Found { class: owner, ..model };
         let inner = Settings {
             project: self.project,
+            readers: Arc::clone(&self.readers),
             found: &renamed,
             ancestry: &ancestry,
             configuration: &configuration,
@@ -501,6 +525,14 @@ impl Settings<'_> {
             }
         }
         parts
+    }
+}
+
+fn step_of(value: Value) -> Result<Step, Stuck> {
+    match value {
+        Value::Str(key) => Ok(Step::Key(key)),
+        Value::Int(at) => Ok(Step::Item(at)),
+        _ => Err(Stuck::Unknown),
     }
 }
 

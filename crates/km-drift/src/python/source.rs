@@ -12,6 +12,8 @@ use super::{Readers, lower, reads};
 const SHALLOW_BYTES: usize = 64 * 1024;
 /// Tokens of a larger file that may stand between two commas or lines, an upper bound of its depth.
 const NESTING_MAX: usize = 20_000;
+/// Bytes of a line in which characters are counted; behind them a column is that of bytes.
+const COUNTED_MAX: usize = 10_000;
 /// The stack that reading needs: each of those tokens may be a level of the parser's tree.
 pub(crate) const STACK_BYTES: usize = 64 * 1024 * 1024;
 
@@ -43,7 +45,9 @@ impl<'a> Source<'a> {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines.get(line - 1).copied().unwrap_or_default();
         let before = self.text.get(start..offset).unwrap_or_default();
-        At { line, column: before.chars().count() + 1 }
+        // Characters of a line that nobody reads are not counted over and over.
+        let column = if before.len() > COUNTED_MAX { before.len() } else { before.chars().count() };
+        At { line, column: column + 1 }
     }
 }
 
