@@ -1,7 +1,6 @@
 //! English words: which carry no meaning, and what a word is without its endings.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// Most stems that are remembered; when full, remembering starts afresh.

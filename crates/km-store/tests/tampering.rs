@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use km_contract::conformance::{Hands, Rig, approval, playbook, resolve, tenant, write_id};
+use km_contract::Arrival;
+use km_contract::conformance::{Hands, Rig, approval, playbook, resolve, tenant, test_readers, write_id};
 use km_contract::port::LetterFormat;
 use km_contract::verify::{Verdict, verify, verify_with_seal};
 use km_model::{
-    ApprovalId, ApprovalStatus, ApprovalSubject, ContentHash, Timestamp, Verdict as Way, Write,
-    WriteDocument, WritePath,
+    AlertNotice, AlertStatus, ApprovalId, ApprovalStatus, ApprovalSubject, ContentHash, Fingerprint,
+    Timestamp, Verdict as Way, Write, WriteDocument, WritePath,
 };
 use km_store::OpenOptions;
 use rusqlite::Connection;
@@ -83,6 +85,9 @@ async fn write_first(rig: &Rig) {
     let about = ApprovalSubject::Approval { approval: ApprovalId::parse("APP-1").unwrap(), incident: None };
     let path = WritePath::Approval { verdict: Way::AutoOk, about, status: ApprovalStatus::Revoked };
     rig.write("w-revoked", Write { path, ..resolve("INC-1", "revoked", Some(20)) }).await.unwrap();
+    for (starts_at, ends_at) in [(100, Some(200)), (150, Some(180)), (300, None)] {
+        observe(rig, starts_at, ends_at).await;
+    }
     rig.write("w-playbook", playbook("restart", Some("INC-1"), "restart it", Some(25))).await.unwrap();
 }
 
@@ -97,6 +102,20 @@ async fn write_second(rig: &Rig) {
     rig.write("w-2", resolve("INC-5", "alone in its entry", Some(10))).await.unwrap();
 }
 
+async fn observe(rig: &Rig, starts_at: i64, ends_at: Option<i64>) {
+    let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+    let notice = AlertNotice {
+        fingerprint: Fingerprint::parse("f00d").unwrap(),
+        status: ends_at.map_or(AlertStatus::Firing, |_| AlertStatus::Resolved),
+        starts_at: Some(at(starts_at)),
+        ends_at: ends_at.map(at),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        generator_url: None,
+    };
+    rig.writer.observe(&tenant(), vec![notice], test_readers().incident, Arrival::Call).await.unwrap();
+}
+
 async fn park(rig: &Rig, body: &str) -> String {
     let delivered = rig.intake.deliver(&tenant(), LetterFormat::Generic, body.as_bytes()).await.unwrap();
     delivered.parked[0].to_string()
@@ -109,7 +128,7 @@ async fn an_untouched_store_is_sound() {
         let verdict = original.verdict("SELECT 1", seal).await;
         assert!(verdict.is_sound(), "{:?}", verdict.findings);
         assert_eq!((verdict.writes, verdict.entries, verdict.dead_letters), (13, 8, 2));
-        assert_eq!((verdict.links, verdict.approvals, verdict.seals), (2, 1, 3));
+        assert_eq!((verdict.links, verdict.approvals, verdict.seals, verdict.alerts), (2, 1, 3, 3));
     }
 }
 
@@ -215,6 +234,23 @@ const TAMPERED: &[(&str, &str)] = &[
     (
         "UPDATE ledger SET incident_id = 'INC-1', approval_id = 'APP-9' WHERE state = 'parked'",
         "as if it were applied",
+    ),
+    // Alerts.
+    ("DELETE FROM alerts", "2 occurrences of alerts are kept, 0 follow"),
+    ("DELETE FROM alerts WHERE starts_at = 100000000", "does not follow from what was said"),
+    ("DELETE FROM alerts WHERE starts_at = 150000000", "does not follow from what was said"),
+    ("DELETE FROM alerts WHERE starts_at = 300000000", "2 occurrences of alerts are kept, 1 follow"),
+    (
+        "UPDATE alerts SET ends_at = ends_at + 1 WHERE starts_at = 100000000",
+        "does not follow from what was said",
+    ),
+    ("DELETE FROM occurrences", "has no occurrence"),
+    ("DELETE FROM occurrences WHERE starts_at = 300000000", "does not follow from what was said"),
+    ("UPDATE occurrences SET ends_at = NULL", "does not follow from what was said"),
+    ("UPDATE occurrences SET starts = 1", "does not follow from what was said"),
+    (
+        "UPDATE occurrences SET starts_at = 1 WHERE starts_at = 100000000",
+        "does not follow from what was said",
     ),
     // Links and approvals.
     ("INSERT INTO links VALUES ('default', 'INC-1', 'approval', 'FORGED', 0)", "is stated by no write"),

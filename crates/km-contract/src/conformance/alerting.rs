@@ -11,6 +11,7 @@ use super::commuting::permutations;
 use super::{Hands, Rig, resolve, tenant, test_readers};
 use crate::occurrence::{Claim, End, LATE_SECONDS_MAX, Occurrence, occurrences};
 use crate::port::{Chain, LetterFormat, Store};
+use crate::verify::verify;
 use crate::{Clock, Delivered, Delivery, Intake, Jitter, Readers, Unreadable};
 
 /// When an alert was on, in seconds.
@@ -47,6 +48,12 @@ async fn observe_all(rig: &Rig, tenant: &TenantId, notices: Vec<AlertNotice>) ->
 
 async fn observe(rig: &Rig, notice: AlertNotice) -> Alert {
     observe_all(rig, &tenant(), vec![notice]).await.remove(0)
+}
+
+/// Whether what is kept of the alerts follows from what was said.
+async fn is_sound(rig: &Rig) {
+    let verdict = verify(&*rig.store.audit).await.unwrap();
+    assert!(verdict.is_sound() && verdict.alerts > 0, "{:?}", verdict.findings);
 }
 
 /// The name that the suite gives to an alert since this second.
@@ -147,6 +154,7 @@ pub async fn every_order_of_notices_gives_the_same_occurrences(store: Store, clo
         }
         assert_eq!(outcomes.len(), 1, "{notices:?}: {outcomes:#?}");
     }
+    is_sound(&rig).await;
 }
 
 /// The occurrences of notices: when each was on, and by which of their names it is reached. Which of its names an
@@ -219,6 +227,7 @@ pub async fn any_order_gives_what_the_rule_says(store: Store, clock: Arc<Hands>)
             assert_eq!(found, expected, "{starts_at} in {seen:?}");
         }
     }
+    is_sound(&rig).await;
 }
 
 pub async fn every_order_of_firing_notices_gives_the_same_incident(store: Store, clock: Arc<Hands>) {
@@ -369,6 +378,7 @@ pub async fn many_starts_of_one_alert_stay_one_occurrence(store: Store, clock: A
     assert_eq!(interval(&alerts[0]), (100, None));
     assert_eq!(interval(&observe(&rig, over(399, 1_000)).await), (100, Some(1_000)));
     assert_eq!(interval(&observe(&rig, fires(1_000)).await), (1_000, None));
+    is_sound(&rig).await;
 }
 
 pub async fn a_notice_that_spans_very_many_occurrences_leaves_none_unreachable(
@@ -387,6 +397,7 @@ pub async fn a_notice_that_spans_very_many_occurrences_leaves_none_unreachable(
         assert!(matches!(intervals[..], [(from, Some(to))] if from <= start && start < to), "{intervals:?}");
     }
     assert_eq!(interval(&observe(&rig, over(6_990, 7_100)).await).1, Some(7_100));
+    is_sound(&rig).await;
 }
 
 pub async fn alerts_of_tenants_and_fingerprints_are_kept_apart(store: Store, clock: Arc<Hands>) {

@@ -73,6 +73,7 @@ macro_rules! conformance_suite {
         );
         $crate::conformance_suite!(@cases $open, proving:
             verifying_beside_writes_raises_no_false_alarm,
+            a_delivery_that_claims_a_time_far_ahead_raises_no_alarm,
             a_snapshot_does_not_see_what_is_written_later,
             one_call_seals_everything_there_is,
             two_sealers_at_once_make_one_chain,

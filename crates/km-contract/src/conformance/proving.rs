@@ -11,11 +11,11 @@ use km_model::{
 
 use super::{Hands, Rig, approval, resolve, tenant, write_id};
 use crate::port::{
-    ApprovalRow, Audit, EntryRow, LedgerRow, LetterEventRow, LetterFormat, LetterRow, LinkRow, Seal,
-    Snapshot, Store, StoreError,
+    AlertRow, ApprovalRow, Audit, EntryRow, LedgerRow, LetterEventRow, LetterFormat, LetterRow, LinkRow,
+    Seal, Snapshot, Store, StoreError,
 };
 use crate::verify::{SealShown, verify, verify_with_seal};
-use crate::{Admitted, Arrival};
+use crate::{Admitted, Arrival, Clock};
 
 const AT: Timestamp = Timestamp::from_micros(5);
 
@@ -55,6 +55,20 @@ pub async fn verifying_beside_writes_raises_no_false_alarm(store: Store, clock: 
     assert!(moments.len() > 1, "it was written to meanwhile");
     let rig = writing.await.unwrap();
     assert!(verify(&*rig.store.audit).await.unwrap().is_sound());
+}
+
+/// What a sender says of the future counts from its intake; the content keeps what was said.
+pub async fn a_delivery_that_claims_a_time_far_ahead_raises_no_alarm(store: Store, clock: Arc<Hands>) {
+    let rig = Rig::new(store, clock);
+    let ahead = rig.clock.now().as_micros() / 1_000_000 + 86_400;
+    for (seconds, incident) in [(ahead, "INC-1"), (ahead + 1, "INC-1"), (1, "INC-1")] {
+        let body = WriteDocument::canonical(&resolve(incident, "ahead", Some(seconds)));
+        let delivered = rig.intake.deliver(&tenant(), LetterFormat::Write, &body).await.unwrap();
+        assert_eq!(delivered.written.len(), 1);
+        rig.clock.advance_seconds(1);
+    }
+    let verdict = verify(&*rig.store.audit).await.unwrap();
+    assert!(verdict.is_sound(), "{:?}", verdict.findings);
 }
 
 pub async fn a_snapshot_does_not_see_what_is_written_later(store: Store, clock: Arc<Hands>) {
@@ -182,6 +196,14 @@ impl Snapshot for CountingSnapshot {
 
     async fn letter_event_rows(&self, after: i64, limit: usize) -> Result<Vec<LetterEventRow>, StoreError> {
         self.real.letter_event_rows(after, limit).await
+    }
+
+    async fn alert_rows(&self, after: Option<&AlertRow>, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
+        self.real.alert_rows(after, limit).await
+    }
+
+    async fn occurrences(&self) -> Result<u64, StoreError> {
+        self.real.occurrences().await
     }
 
     async fn seals(&self, after: i64, limit: usize) -> Result<Vec<Seal>, StoreError> {

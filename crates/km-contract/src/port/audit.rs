@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use km_model::{
-    ApprovalId, ApprovalStatus, ContentHash, EntryId, LetterState, Link, TenantId, Timestamp, WriteId,
+    ApprovalId, ApprovalStatus, ContentHash, EntryId, Fingerprint, LetterState, Link, TenantId, Timestamp,
+    WriteId,
 };
 
 use super::{Record, StoreError};
+use crate::occurrence::Claim;
 
 /// The store as an auditor sees it: rows as they are kept, over all tenants.
 #[async_trait]
@@ -74,6 +76,18 @@ pub trait Snapshot: Send + Sync {
     /// # Errors
     /// As [`Snapshot::ledger_rows`].
     async fn letter_event_rows(&self, after: i64, limit: usize) -> Result<Vec<LetterEventRow>, StoreError>;
+
+    /// What was said of alerts, by tenant, fingerprint and start.
+    ///
+    /// # Errors
+    /// As [`Snapshot::ledger_rows`].
+    async fn alert_rows(&self, after: Option<&AlertRow>, limit: usize) -> Result<Vec<AlertRow>, StoreError>;
+
+    /// How many occurrences of alerts there are.
+    ///
+    /// # Errors
+    /// As [`Snapshot::ledger_rows`].
+    async fn occurrences(&self) -> Result<u64, StoreError>;
 
     /// Seals, by the position that they cover last.
     ///
@@ -192,6 +206,30 @@ pub struct LetterEventRow {
     pub letter: WriteId,
     /// What happened.
     pub what: String,
+}
+
+/// What was said of an alert under one start, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRow {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The alert.
+    pub fingerprint: Fingerprint,
+    /// What was said.
+    pub claim: Claim,
+    /// The occurrence with the latest start that is not after this one; `None` when there is none.
+    pub occurrence: Option<OccurrenceRow>,
+}
+
+/// An occurrence of an alert, as far as it follows from what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OccurrenceRow {
+    /// Its own start.
+    pub starts_at: Timestamp,
+    /// Its end; none while it goes on.
+    pub ends_at: Option<Timestamp>,
+    /// How many starts it covers.
+    pub starts: u64,
 }
 
 /// A link of the chain over the ledger: it covers the applied rows after the seal before it.

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use crate::HealthBoard;
 
 pub use audit::{
-    ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding, LinkRow,
-    Seal, Snapshot,
+    AlertRow, ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding,
+    LinkRow, OccurrenceRow, Seal, Snapshot,
 };
 pub use error::{BAD_CURSOR, DEAD_LETTERS_FULL, Disposition, StoreError, StoreErrorKind};
 pub use keys::{ApiKey, KeyDigest, Keys, Scope};

@@ -4,9 +4,10 @@
 //! ledger alone. It keeps about 300 bytes in memory for each entry, link, approval and dead letter.
 //!
 //! What it cannot tell from inside: whether the newest seals, with the writes behind the seal before them, were cut
-//! off whole (a seal kept elsewhere tells, see [`verify_with_seal`], and so do receipts); whether an alert was
-//! removed, since nothing else follows from one; and content of a dead letter that was changed with its hash.
+//! off whole (a seal kept elsewhere tells, see [`verify_with_seal`], and so do receipts); whether an alert was removed
+//! with its occurrences; and content of a dead letter that was changed with its hash.
 
+mod alerts;
 mod history;
 mod letters;
 mod links;
@@ -40,6 +41,8 @@ pub struct Verdict {
     pub links: u64,
     /// Approvals whose standing was computed again.
     pub approvals: u64,
+    /// Starts of alerts from which their occurrences were derived again.
+    pub alerts: u64,
     /// Dead letters that were seen whole.
     pub dead_letters: u64,
     /// Seals that were computed again.
@@ -144,7 +147,8 @@ async fn check(
     let (history, letters) = read_ledger(snapshot, expected, verdict).await?;
     history.entries.check(snapshot, verdict).await?;
     history.links.check(snapshot, verdict).await?;
-    letters.check(snapshot, verdict).await
+    letters.check(snapshot, verdict).await?;
+    alerts::check(snapshot, verdict).await
 }
 
 /// The one pass over the ledger: what follows from it, and its seals.

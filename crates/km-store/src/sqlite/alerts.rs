@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::classify::damaged;
 use super::{find, rows};
+pub(super) use track::read_claim;
 use track::{Kept, Track};
 
 /// Alerts of one incident that are shown.

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use km_contract::port::{
-    ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding, LinkRow,
-    Seal, Snapshot, StoreError, StoreErrorKind,
+    AlertRow, ApprovalRow, Audit, Columns, EntryRow, LedgerRow, LetterEventRow, LetterRow, LetterStanding,
+    LinkRow, OccurrenceRow, Seal, Snapshot, StoreError, StoreErrorKind,
 };
-use km_model::{ApprovalId, ApprovalStatus, EntryId, LetterState, LinkTarget, TenantId, WriteId};
+use km_model::{
+    ApprovalId, ApprovalStatus, EntryId, Fingerprint, LetterState, LinkTarget, TenantId, WriteId,
+};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
 
 use super::classify::failed;
-use super::{OpenError, SqliteStore, find, open, rows, seal};
+use super::{OpenError, SqliteStore, alerts, find, open, rows, seal};
 
 #[async_trait]
 impl Audit for SqliteStore {
@@ -58,19 +60,9 @@ impl Moment {
         let connection = self.connection.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut statement = connection.prepare_cached(sql).map_err(unreadable)?;
-            let rows = statement.query_map(params, read).map_err(unreadable)?;
-            rows.collect::<Result<_, _>>().map_err(unreadable)
+            find::all(&connection, sql, params, read)
         });
         asked.await.map_err(gone)?
-    }
-}
-
-/// A failure of the driver, or a row whose values are none of ours: then nothing of ours wrote it.
-pub(super) fn unreadable(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error() {
-        Some(_) => failed(error),
-        None => StoreError::new(StoreErrorKind::Fatal, "UNREADABLE_ROW", error),
     }
 }
 
@@ -117,6 +109,20 @@ impl Snapshot for Moment {
     async fn letter_event_rows(&self, after: i64, limit: usize) -> Result<Vec<LetterEventRow>, StoreError> {
         let sql = include_str!("sql/letter_event_rows.sql");
         self.all(sql, [after, find::limit(limit)], letter_event_row).await
+    }
+
+    async fn alert_rows(&self, after: Option<&AlertRow>, limit: usize) -> Result<Vec<AlertRow>, StoreError> {
+        let key = |row: &AlertRow| {
+            (row.tenant.to_string(), row.fingerprint.to_string(), row.claim.starts_at.as_micros())
+        };
+        let (tenant, fingerprint, starts_at) = after.map_or((String::new(), String::new(), i64::MIN), key);
+        let behind = (tenant, fingerprint, starts_at, find::limit(limit));
+        self.all(include_str!("sql/alert_rows.sql"), behind, alert_row).await
+    }
+
+    async fn occurrences(&self) -> Result<u64, StoreError> {
+        let counts = self.all(include_str!("sql/occurrences.sql"), [], |row| row.get::<_, u64>(0)).await?;
+        Ok(counts.into_iter().sum())
     }
 
     async fn seals(&self, after: i64, limit: usize) -> Result<Vec<Seal>, StoreError> {
@@ -182,6 +188,22 @@ fn approval_row(row: &Row<'_>) -> rusqlite::Result<ApprovalRow> {
         status_at: rows::time(row, 3)?,
         status_write_id: rows::id(row, 4, WriteId::parse)?,
         approved_since: rows::optional_time(row, 5)?,
+    })
+}
+
+fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
+    let occurrence = match rows::optional_time(row, 8)? {
+        None => None,
+        Some(starts_at) => {
+            let (ends_at, starts) = (rows::optional_time(row, 9)?, row.get(10)?);
+            Some(OccurrenceRow { starts_at, ends_at, starts })
+        }
+    };
+    Ok(AlertRow {
+        tenant: rows::id(row, 6, TenantId::parse)?,
+        fingerprint: rows::id(row, 7, Fingerprint::parse)?,
+        claim: alerts::read_claim(row)?,
+        occurrence,
     })
 }
 

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
 use km_model::WriteDocument;
 use rusqlite::{Connection, Row, params};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::classify::failed;
 use super::index_file::{Failure, IndexFile};
 use super::search::{Document, SearchError, SearchIndex};
 use super::walk::newest;
+use super::writer::Worked;
 use super::{OpenError, find, io_error, open, rows};
 use crate::directory::Lock;
 
@@ -26,10 +28,14 @@ const BATCH_ROWS: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// How long to wait at most between looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long to wait after a failure: so many steps, so that stopping need not wait as long.
-const REST_STEPS: usize = 20;
-/// One step of a rest.
+/// How long to wait after a failure.
+const REST: Duration = Duration::from_secs(1);
+/// One step of a rest, so that stopping need not wait for all of it.
 const REST_STEP: Duration = Duration::from_millis(50);
+/// The shortest rest while others write: it makes one batch of many small commits.
+const REST_WHILE_WRITTEN: Duration = Duration::from_millis(200);
+/// What indexing takes of the time at least, however busy the writer is.
+const SHARE_MIN: f64 = 0.1;
 /// How much the thread gives way, in steps of `nice`.
 const NICE: i32 = 10;
 
@@ -43,7 +49,12 @@ pub(super) struct Indexer {
 impl Indexer {
     /// Starts the thread, which holds the directory until it has let go of the index. An index that cannot be
     /// opened now is tried again by it, as after any failure.
-    pub(super) fn start(data: &Path, file: Arc<IndexFile>, lock: Arc<Lock>) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        data: &Path,
+        file: Arc<IndexFile>,
+        writer: Worked,
+        lock: Arc<Lock>,
+    ) -> Result<Self, OpenError> {
         let ledger = open::reader(data)?;
         let signalled = file.signal();
         let stopping = Arc::new(AtomicBool::new(false));
@@ -51,6 +62,7 @@ impl Indexer {
             index: None,
             file: file.clone(),
             ledger,
+            writer,
             stopping: stopping.clone(),
             data: data.to_path_buf(),
             _lock: lock,
@@ -98,6 +110,7 @@ struct Feed {
     index: Option<SearchIndex>,
     file: Arc<IndexFile>,
     ledger: Connection,
+    writer: Worked,
     stopping: Arc<AtomicBool>,
     data: PathBuf,
     _lock: Arc<Lock>,
@@ -127,18 +140,23 @@ impl Feed {
             warn!(error = &error as &dyn Error, "the indexer runs at the priority of writers");
         }
         while !self.is_stopping() {
-            match self.advance() {
-                Ok(true) => continue,
-                Ok(false) => {}
+            let (begun, worked) = (Instant::now(), self.writer.time());
+            let more = match self.advance() {
+                Ok(more) => more,
                 Err(failure) => {
                     self.fail(&failure);
-                    self.rest();
+                    self.rest(REST);
                     continue;
                 }
-            }
-            match signalled.recv_timeout(PAUSE) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            match signalled.try_recv() {
+                Ok(()) => self.rest(rest_after(begun.elapsed(), self.writer.time().saturating_sub(worked))),
+                Err(TryRecvError::Empty) if more => {}
+                Err(TryRecvError::Empty) => match signalled.recv_timeout(PAUSE) {
+                    Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                Err(TryRecvError::Disconnected) => return,
             }
         }
     }
@@ -147,10 +165,15 @@ impl Feed {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Signals do not end a rest: a failure that lasts must not keep the thread busy.
-    fn rest(&self) {
-        for _ in (0..REST_STEPS).take_while(|_| !self.is_stopping()) {
-            sleep(REST_STEP);
+    /// Signals do not end a rest: neither a failure that lasts nor many small commits keep the thread busy.
+    fn rest(&self, rest: Duration) {
+        let until = Instant::now() + rest;
+        while !self.is_stopping() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left.min(REST_STEP));
         }
     }
 
@@ -172,6 +195,14 @@ impl Feed {
     fn advance(&mut self) -> Result<bool, Failure> {
         feed(opened(&mut self.index, &self.file, &self.ledger)?, &self.ledger)
     }
+}
+
+/// How long to rest after a batch, by how long it took and the writer worked meanwhile. Indexing and writing share
+/// processors and a disk: of the time indexing takes the part that the writer leaves. What is not indexed yet is
+/// searched in the ledger.
+fn rest_after(took: Duration, worked: Duration) -> Duration {
+    let share = (1.0 - worked.as_secs_f64() / took.as_secs_f64().max(f64::EPSILON)).clamp(SHARE_MIN, 1.0);
+    took.mul_f64(1.0 / share - 1.0).max(REST_WHILE_WRITTEN)
 }
 
 /// The index, opened; an empty one where the file was condemned, or taken away.

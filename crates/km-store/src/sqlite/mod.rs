@@ -206,16 +206,16 @@ impl SqliteStore {
         let lock = Arc::new(lock);
         let connection = open::ledger(data)?;
         let index = IndexFile::of(data);
-        let indexer = options.index.then(|| Indexer::start(data, index.clone(), lock.clone())).transpose()?;
+        let writer = WriterThread::start(connection, lock.clone(), health.clone())
+            .map_err(|source| io_error(data, source))?;
+        let indexer =
+            options.index.then(|| Indexer::start(data, index.clone(), writer.worked(), lock)).transpose()?;
         Ok(Self {
             data: data.clone(),
             durability: file_system.durability(),
             clock,
             letters_max: options.dead_letters,
-            writer: Some(
-                WriterThread::start(connection, lock, health.clone())
-                    .map_err(|source| io_error(data, source))?,
-            ),
+            writer: Some(writer),
             readers: Readers::open(data, &index, options.readers.max(1), health)?,
             indexer: indexer.map(Arc::new),
         })

@@ -70,9 +70,7 @@ fn sealable(
 ) -> Result<Vec<LedgerRow>, StoreError> {
     let after = previous.map_or(0, |previous| previous.through);
     let sql = include_str!("sql/sealable_rows.sql");
-    let mut statement = ledger.prepare_cached(sql).map_err(audit::unreadable)?;
-    let rows = statement.query_map(params![after, through, find::limit(limit)], audit::ledger_row);
-    rows.and_then(Iterator::collect).map_err(audit::unreadable)
+    find::all(ledger, sql, params![after, through, find::limit(limit)], audit::ledger_row)
 }
 
 fn chain(previous: Option<&Seal>, rows: &[LedgerRow]) -> SealChain {

@@ -1,14 +1,17 @@
 //! The one thread that writes. Work is handed over whole: whoever asked may go away, the work is finished.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use km_contract::HealthBoard;
 use km_contract::port::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::classify::{commit_failed, damaged, failed};
 use crate::directory::Lock;
@@ -22,15 +25,36 @@ pub(super) struct WriterThread {
     work: Mutex<Option<SyncSender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     health: HealthBoard,
+    worked: Worked,
+}
+
+/// How long the writer has worked since its start: what is left of the time is for others.
+#[derive(Clone, Default)]
+pub(super) struct Worked(Arc<AtomicU64>);
+
+impl Worked {
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 impl WriterThread {
     /// A thread that works on `connection` and holds the directory until it has let go of the file.
     pub(super) fn start(connection: Connection, lock: Arc<Lock>, health: HealthBoard) -> io::Result<Self> {
         let (work, waiting) = sync_channel(WORK_MAX);
-        let held = Held { connection, _lock: lock };
+        let worked = Worked::default();
+        let held = Held { connection, worked: worked.clone(), _lock: lock };
         let thread = Builder::new().name("km-writer".to_owned()).spawn(move || held.serve(&waiting))?;
-        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)), health })
+        Ok(Self { work: Mutex::new(Some(work)), thread: Mutex::new(Some(thread)), health, worked })
+    }
+
+    /// How long it has worked.
+    pub(super) fn worked(&self) -> Worked {
+        self.worked.clone()
     }
 
     /// Does `work` in a transaction of its own: committed when it is `Ok`, undone otherwise.
@@ -48,12 +72,15 @@ impl WriterThread {
     ) -> Result<T, StoreError> {
         self.health.trusted()?;
         let (reply, answer) = oneshot::channel();
+        let health = self.health.clone();
         self.hand_over(Box::new(move |connection| {
-            // Whoever asked may have gone; the work stands all the same.
-            drop(reply.send(work(connection)));
+            // Examined here: what waits behind a flush that failed must not be tried, and whoever asked may have
+            // gone. The work stands all the same.
+            let result = health.trusted().and_then(|()| work(connection));
+            drop(reply.send(health.examine(result)));
         }))?;
-        let gone = |_| Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"));
-        self.health.examine(answer.await.unwrap_or_else(gone))
+        let gone = |_| self.health.examine(Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE")));
+        answer.await.unwrap_or_else(gone)
     }
 
     fn hand_over(&self, work: Work) -> Result<(), StoreError> {
@@ -85,13 +112,16 @@ impl WriterThread {
 /// process may have the directory.
 struct Held {
     connection: Connection,
+    worked: Worked,
     _lock: Arc<Lock>,
 }
 
 impl Held {
     fn serve(mut self, waiting: &Receiver<Work>) {
         while let Ok(work) = waiting.recv() {
+            let begun = Instant::now();
             work(&mut self.connection);
+            self.worked.add(begun.elapsed());
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be written back");

@@ -145,8 +145,8 @@ fn read_kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     Ok(Kept { alert: rows::alert(row)?, starts: row.get(8)? })
 }
 
-/// The columns of `alert_before.sql`, and the first of `alerts_from.sql`.
-fn read_claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+/// The columns of `alert_before.sql`, and the first of `alerts_from.sql` and `alert_rows.sql`.
+pub(in super::super) fn read_claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     let (ends_at, end_seen_at) = (rows::optional_time(row, 4)?, rows::optional_time(row, 5)?);
     Ok(Claim {
         starts_at: rows::time(row, 0)?,

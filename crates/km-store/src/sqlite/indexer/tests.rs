@@ -1,4 +1,4 @@
-//! How much one batch holds.
+//! How much one batch holds, and how long is rested after it.
 
 use tempfile::TempDir;
 
@@ -32,4 +32,14 @@ fn a_batch_ends_at_its_rows() {
     assert!(batch.more && batch.through == 1_000);
     let batch = Batch::read(&ledger, 1_000).unwrap().unwrap();
     assert!(!batch.more && batch.through == 1_010);
+}
+
+#[test]
+fn indexing_takes_the_time_that_the_writer_leaves() {
+    let ms = Duration::from_millis;
+    let rest = |took, worked| rest_after(ms(took), ms(worked)).as_millis();
+    assert_eq!(rest(1_000, 500), 1_000, "half of the time each");
+    assert_eq!(rest(1_000, 1_000), 9_000, "a tenth at least");
+    assert_eq!(rest(1_000, 1_100), 9_000, "work that began before the batch counts whole");
+    assert_eq!([rest(1_000, 0), rest(10, 5), rest(0, 0)], [200; 3], "small commits gather");
 }

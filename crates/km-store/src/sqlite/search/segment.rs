@@ -1,7 +1,6 @@
 //! A segment: its row and columns, which documents are dead, and making one from documents.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use km_search::Analyzer;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

@@ -9,7 +9,8 @@ use super::super::open;
 use super::directory;
 
 /// Statements that may walk or sort, and why.
-const MAY_WALK: [(&str, &str); 14] = [
+const MAY_WALK: [(&str, &str); 15] = [
+    ("occurrences.sql", "`km verify` counts the occurrences"),
     ("stated_approval_links.sql", "the link reconciler looks at a page of statements"),
     ("stated_approvals.sql", "the link reconciler looks at a page of statements"),
     ("stated_playbook_links.sql", "the link reconciler looks at a page of statements"),
