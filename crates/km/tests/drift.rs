@@ -325,7 +325,7 @@ fn plain_reads_of_the_environment_are_evaluated() {
     let place = place();
     place.file(
         "app/config.py",
-        "import os\nfrom app.env import load_bool\nA = int(os.getenv('PORT', '8080'))\nB = os.environ.get('DBG', 'false').lower() in ('1', 'true')\nC = [x.strip() for x in os.getenv('HOSTS', 'a,b').split(',') if x]\nD = load_bool('FLAG', False)\nE = os.environ['NEEDED']\nF = os.getenv('OUTER', os.getenv('INNER', 'x'))\n\ndef f(name):\n    return os.getenv(name)\n",
+        "import os\nfrom app.env import load_bool\nA = int(os.getenv('PORT', '8080'))\nB = os.environ.get('DBG', 'false').lower() in ('1', 'true')\nC = [x.strip() for x in os.getenv('HOSTS', 'a,b').split(',') if x]\nD = load_bool('FLAG', False)\nE = os.environ['NEEDED']\nF = os.getenv('OUTER', os.getenv('INNER', 'x'))\nG = os.getenv('TWICE') and int(os.getenv('TWICE'))\nif 'ASKED' in os.environ:\n    H = os.environ['ASKED']\n\ndef f(name):\n    return os.getenv(name)\n",
     );
     let env = "PORT=0x1\nDBG=TRUE\nHOSTS=a, b\nFLAG=off\nOUTER=x\n";
     let (code, document) = deployed(&place, "e.env", env, &["--reader", "load_bool=bool"]);
@@ -338,6 +338,8 @@ fn plain_reads_of_the_environment_are_evaluated() {
         ("NEEDED", "missing-required"),
         ("OUTER", "match"),
         ("INNER", "not-set"),
+        ("TWICE", "not-set"),
+        ("ASKED", "not-set"),
     ];
     for (name, is) in expected {
         assert_eq!(status(&document, name), is, "{name}");

@@ -30,6 +30,7 @@ use self::syntax::{Class, Module, Read};
 use crate::files::read_python;
 use crate::finding::{Code, Level, Place, Remark};
 use crate::setting::{Default, EnvName, Reading, Setting, names_a_secret};
+use crate::value::Value;
 
 /// Most threads that read files.
 const THREADS_MAX: usize = 8;
@@ -280,6 +281,7 @@ fn read_setting(
     let open = OpenExpression::new(&read.written.expr, &names, readers);
     let default = match open.unset() {
         Ok(value) => Default::Value(value),
+        Err(Stuck::Raises(_)) if module.guarded.contains(&name) => Default::Value(Value::None),
         Err(Stuck::Raises(_)) => Default::Required,
         Err(Stuck::Unknown) => Default::Unknown,
     };

@@ -1,6 +1,6 @@
 //! Finds the expressions of a file that read the environment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Tree, Stmt};
@@ -9,7 +9,7 @@ use ruff_text_size::Ranged;
 use super::environ::{Readers, reading, readings};
 use super::lower::{brief, imported, imported_from, lower, start};
 use super::source::Source;
-use super::syntax::{At, Expr, Import, Module, Read, Written};
+use super::syntax::{At, Comparison, Expr, Import, Module, Read, Written};
 
 /// How deep statements and expressions are looked into.
 const DEPTH_MAX: usize = 400;
@@ -22,12 +22,14 @@ pub(super) fn collect(source: &Source<'_>, body: &[Stmt], readers: &Readers, mod
         readers,
         imports: &imports.found,
         reads: Vec::new(),
+        guarded: HashSet::new(),
         statement: At::default(),
         target: None,
         depth: 0,
     };
     walk.visit_body(body);
     module.reads = walk.reads;
+    module.guarded = walk.guarded;
     module.imports = imports.found;
 }
 
@@ -67,6 +69,7 @@ struct Walk<'a> {
     readers: &'a Readers,
     imports: &'a HashMap<String, Import>,
     reads: Vec<Read>,
+    guarded: HashSet<String>,
     statement: At,
     target: Option<String>,
     depth: usize,
@@ -121,9 +124,14 @@ impl Walk<'_> {
         }
         let expr = lower(tree);
         let canonical = |dotted: &str| canonical(self.imports, dotted);
-        let found = readings(&expr, self.readers, &canonical).len();
-        let nested = found > 1 && reading(&expr, self.readers, &canonical).is_some();
-        if !nested && (found != 1 || !self.is_understood(&expr)) {
+        self.note_guard(&expr);
+        let found = readings(&expr, self.readers, &canonical);
+        // `os.getenv("A") and int(os.getenv("A"))` reads one variable.
+        let Some(first) = found.first() else { return false };
+        let one = found.iter().all(|reading| reading.name == first.name);
+        let nested = !one && reading(&expr, self.readers, &canonical).is_some();
+        let taken = nested || (one && self.is_understood(&expr));
+        if !taken {
             return false;
         }
         let text = brief(self.source.text(tree.range()));
@@ -131,6 +139,16 @@ impl Walk<'_> {
         let target = self.target.clone();
         self.reads.push(Read { written: Written { expr, text }, target, at, statement: self.statement });
         !nested
+    }
+
+    /// `"A" in os.environ`: whoever asks can do without.
+    fn note_guard(&mut self, expr: &Expr) {
+        if let Expr::Compare(Comparison::In | Comparison::NotIn, name, inside) = expr
+            && let Expr::Str(name) = &**name
+            && inside.dotted().is_some_and(|dotted| canonical(self.imports, &dotted) == "os.environ")
+        {
+            self.guarded.insert(name.clone());
+        }
     }
 
     fn is_understood(&self, expr: &Expr) -> bool {

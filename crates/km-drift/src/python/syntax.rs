@@ -1,6 +1,6 @@
 //! The part of Python's syntax that settings are written in: what the parser's tree is lowered to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A place in a file; both count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,6 +171,8 @@ pub(crate) struct Module {
     pub(crate) functions: HashMap<String, Expr>,
     /// Expressions that read the environment.
     pub(crate) reads: Vec<Read>,
+    /// Variables of which the code asks whether they are set.
+    pub(crate) guarded: HashSet<String>,
 }
 
 /// `from module import name`, or `import module` without a name.
