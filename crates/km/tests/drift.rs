@@ -1,6 +1,11 @@
 //! `km drift` as it is used: real files, each trap, each exit code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is the test's verdict")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a failed expectation is the test's verdict, and one promise is about real time"
+)]
 
 mod harness;
 
