@@ -288,6 +288,25 @@ fn compose_files_are_read_in_all_their_forms() {
 }
 
 #[test]
+fn compose_files_go_over_each_other() {
+    let place = place();
+    let service = |timeout: u32| {
+        format!("services:\n  api:\n    environment:\n      TIMEOUT: {timeout}\n      DEBUG: 'no'\n")
+    };
+    for (name, timeout) in [("compose.yaml", 31), ("compose.override.yaml", 32), ("compose.deploy.yaml", 33)]
+    {
+        place.file(&format!("d/{name}"), &service(timeout));
+    }
+    let (_, document) = drift(&place, &["--deployed", "d/compose.yaml", "d/compose.deploy.yaml"]);
+    assert_eq!(row(&document, "TIMEOUT")["deployed"], "33", "the later wins when both are named");
+    let (_, document) = drift(&place, &["--deployed", "d", "--container", "api"]);
+    assert_eq!(row(&document, "TIMEOUT")["deployed"], "32", "the override of a folder goes over its base");
+    let (_, document) = drift(&place, &["--deployed", "d", "--container", "api of compose.deploy.yaml"]);
+    assert_eq!(row(&document, "TIMEOUT")["deployed"], "33");
+    assert_eq!(place.km(&["drift", "--code", "app", "--deployed", "d"]).code, 3);
+}
+
+#[test]
 fn helm_values_come_through_a_map_and_templates_are_unresolved() {
     let place = place();
     place.file(

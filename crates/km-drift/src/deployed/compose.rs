@@ -1,5 +1,7 @@
 //! Compose files: `environment` and `env_file` of each service.
 
+use std::path::Path;
+
 use super::{Content, Deployed, File, Layer, Target, Variable, dotenv, not_text};
 use crate::finding::{Code, Level, Remark};
 use crate::yaml::{Node, Value};
@@ -11,8 +13,29 @@ pub(super) fn is_compose(file: &File) -> bool {
     services && document.at(&["apiVersion"]).is_none()
 }
 
-/// Reads every service. `known` are the `.env` files that were named; one beside the file counts too.
-pub(super) fn read(file: &File, known: &[Variable], deployed: &mut Deployed) {
+/// The place of a compose file among those of its folder.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// `compose.yaml`, and what is no compose file at all.
+    Base,
+    /// `compose.override.yaml`, which compose reads over the base by itself.
+    Override,
+    /// One of another name, which is read only when somebody asks for it.
+    Variant,
+}
+
+pub(super) fn place(path: &Path) -> Place {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    match stem.strip_prefix("docker-").unwrap_or(stem).strip_prefix("compose") {
+        None | Some("") => Place::Base,
+        Some(".override") => Place::Override,
+        Some(_) => Place::Variant,
+    }
+}
+
+/// Reads every service. A service that an earlier file has too is changed by this one, as by `docker compose -f a
+/// -f b`; but a variant that lies in a folder, and that nobody named, makes services of its own. `known` are the `.env` files that were named; one beside the file counts too.
+pub(super) fn read(file: &File, explicit: bool, known: &[Variable], deployed: &mut Deployed) {
     let beside = file.path.with_file_name(".env");
     let mut interpolation =
         if beside.is_file() { dotenv::file(&beside, &mut deployed.remarks) } else { Vec::new() };
@@ -38,7 +61,22 @@ pub(super) fn read(file: &File, known: &[Variable], deployed: &mut Deployed) {
         if let Some(environment) = service.at(&["environment"]) {
             environments(file, environment, &interpolation, &mut target, deployed);
         }
-        deployed.targets.push(target);
+        let own = !explicit && place(&file.path) == Place::Variant;
+        let same =
+            |known: &&mut Target| known.workload == target.workload && known.container == target.container;
+        match deployed.targets.iter_mut().find(same).filter(|_| !own) {
+            Some(earlier) => {
+                earlier.variables.extend(target.variables);
+                earlier.open.extend(target.open);
+            }
+            None => {
+                if own {
+                    let shown = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    target.container = format!("{name} of {shown}");
+                }
+                deployed.targets.push(target);
+            }
+        }
     }
 }
 

@@ -147,9 +147,13 @@ pub fn read(paths: &[PathBuf], map: &ValuesMap) -> Deployed {
     }
     deployed.common.extend(interpolation.iter().cloned());
     let mut manifests = Vec::new();
+    // Stable: files that were named stay in the order in which they were, as compose reads them.
+    files.sort_by_key(
+        |(file, explicit)| if *explicit { compose::Place::Base } else { compose::place(&file.path) },
+    );
     for (file, explicit) in files {
         if compose::is_compose(&file) {
-            compose::read(&file, &interpolation, &mut deployed);
+            compose::read(&file, explicit, &interpolation, &mut deployed);
         } else if kubernetes::is_manifest(&file) {
             manifests.push(file);
         } else if !map.is_empty() && helm::may_be_values(&file.path, explicit) {
