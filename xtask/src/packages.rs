@@ -2,12 +2,14 @@
 
 use crate::{has, run};
 
-/// A program of a package, and the package.
-const NEEDED: [(&str, &str); 4] = [
-    ("prometheus", "prometheus"),
-    ("prometheus-alertmanager", "prometheus-alertmanager"),
-    ("patch", "patch"),
-    ("unshare", "util-linux"),
+/// A program of a package, arguments with which it succeeds when the package is there, and the package.
+const NEEDED: [(&str, &[&str], &str); 5] = [
+    ("prometheus", &["--version"], "prometheus"),
+    ("prometheus-alertmanager", &["--version"], "prometheus-alertmanager"),
+    ("patch", &["--version"], "patch"),
+    ("unshare", &["--version"], "util-linux"),
+    // Without the package the module is there and fails when an environment is made.
+    ("/usr/bin/python3", &["-c", "import ensurepip, venv"], "python3-venv"),
 ];
 
 /// Installs the packages whose programs are missing.
@@ -17,8 +19,8 @@ const NEEDED: [(&str, &str); 4] = [
 pub(crate) fn install_missing() -> Result<(), String> {
     let missing: Vec<&str> = NEEDED
         .iter()
-        .filter(|(program, _)| !has(program, &["--version"]))
-        .map(|(_, package)| *package)
+        .filter(|(program, probe, _)| !has(program, probe))
+        .map(|(_, _, package)| *package)
         .collect();
     if missing.is_empty() {
         return Ok(());

@@ -118,6 +118,8 @@ pub(crate) enum Verb {
     },
     /// Look for what would go wrong: disk, lock, configuration, server
     Doctor,
+    /// Compare what is deployed with the defaults in the code
+    Drift(DriftArgs),
     /// Explain the code of a problem or of a check, such as KM0007 or AM101
     Explain {
         /// The code; all of them when absent
@@ -128,6 +130,50 @@ pub(crate) enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// `km drift`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing breaks the policy, 1 drift, 2 something required could not be decided, 3 usage.\n\n\
+    Examples:\n  km drift --code app/ --deployed k8s/ --policy drift.toml\n  \
+    km drift --code app/config.py --deployed compose.yaml .env --workload api\n  \
+    km drift --code app/ --deployed chart/values.yaml --map 'config.*=*' --format sarif"
+)]
+pub(crate) struct DriftArgs {
+    /// Python files and folders, or km's own default.toml
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) code: Vec<PathBuf>,
+    /// Manifests, compose files, .env files, Helm values, and folders of them
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub(crate) deployed: Vec<PathBuf>,
+    /// Where imports of the code are looked for [default: the current folder, when the code lies in it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// What may differ: TOML or YAML [default: four addresses must match, see `km explain DR001`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A function of the code that reads a variable, and its kind (bool, int, float, str, json, list)
+    #[arg(long = "reader", value_name = "NAME=KIND")]
+    pub(crate) readers: Vec<String>,
+    /// Only this settings class; may be given again
+    #[arg(long = "class", value_name = "NAME")]
+    pub(crate) classes: Vec<String>,
+    /// A path of Helm values and its variable; `env.*=*` takes all below
+    #[arg(long = "map", value_name = "PATH=NAME")]
+    pub(crate) maps: Vec<String>,
+    /// Only this workload or service: KIND/NAME, or NAME
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// Only this container
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// Do not end with 2 for what could not be decided
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
+    /// How findings are printed [default: text]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 /// `km demo`.

@@ -20,6 +20,8 @@ pub(crate) enum Ending {
     Findings,
     /// Something that was to be looked at could not be read; it was said already.
     CannotRead,
+    /// A check that has other codes was asked for in a way that makes no sense; it was said already.
+    Misused,
     /// Something was not taken that may be taken later; it was said already.
     TryAgain,
     /// The store cannot be trusted any longer (EX_SOFTWARE of sysexits.h).
@@ -32,6 +34,7 @@ impl From<Ending> for ExitCode {
             Ending::Done => Self::SUCCESS,
             Ending::Findings => Self::from(1),
             Ending::CannotRead => Self::from(2),
+            Ending::Misused => Self::from(3),
             Ending::TryAgain => Self::from(75),
             Ending::Untrusted => Self::from(70),
         }

@@ -31,7 +31,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const WORKERS: usize = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let console = Console::new(&cli.global);
     match begin(cli) {
         Ok(ending) => ending.into(),
@@ -41,6 +44,20 @@ fn main() -> ExitCode {
             drop(console.fail(&failure));
             failure.exit()
         }
+    }
+}
+
+/// Prints help, or what is wrong with the command line. `km drift` keeps 2 for what it could not decide.
+fn misused(error: &clap::Error) -> ExitCode {
+    // When standard error is gone too, the exit code still says it.
+    drop(error.print());
+    let is_drift =
+        std::env::args().skip(1).find(|argument| !argument.starts_with('-')).as_deref() == Some("drift");
+    match u8::try_from(error.exit_code()) {
+        Ok(0) => ExitCode::SUCCESS,
+        _ if is_drift => Ending::Misused.into(),
+        Ok(code) => ExitCode::from(code),
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

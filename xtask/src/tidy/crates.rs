@@ -8,12 +8,13 @@ use toml::{Table, Value};
 use super::Finding;
 
 /// The rooms, and the rooms each may use. A crate may use only what stands here.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("km-model", &[]),
     ("km-contract", &["km-model"]),
     ("km-search", &["km-model"]),
     ("km-intake", &["km-model"]),
     ("km-alerts", &[]),
+    ("km-drift", &[]),
     ("km-slo", &["km-model"]),
     ("km-store", &["km-model", "km-contract", "km-search"]),
     ("km-server", &["km-model", "km-contract", "km-search", "km-intake", "km-slo"]),
@@ -25,6 +26,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "km-search",
             "km-intake",
             "km-alerts",
+            "km-drift",
             "km-slo",
             "km-store",
             "km-server",
@@ -36,7 +38,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
 ];
 
 /// Heavy dependencies, and the only crates that may name them.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     ("rusqlite", &["km-store", "km-bench"]),
     ("axum", &["km-server", "km"]),
     ("utoipa", &["km-server"]),
@@ -48,7 +50,10 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("tracing-subscriber", &["km"]),
     ("reqwest", &["km", "km-slo"]),
     ("promql-parser", &["km-alerts"]),
-    ("granit-parser", &["km-alerts"]),
+    ("granit-parser", &["km-alerts", "km-drift"]),
+    ("ruff_python_parser", &["km-drift"]),
+    ("ruff_python_ast", &["km-drift"]),
+    ("ruff_text_size", &["km-drift"]),
     ("rust-stemmers", &["km-search"]),
     ("serde-saphyr", &["km-intake", "km-slo"]),
 ];

@@ -6,6 +6,7 @@ mod configuration;
 mod copies;
 mod demo;
 mod doctor;
+mod drift;
 mod explain;
 mod export;
 mod import;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> Result<Ending, Fa
     let Cli { global, verb } = cli;
     match verb {
         Verb::Completions { shell } => completions::run(&global, shell),
+        Verb::Drift(args) => drift::run(&global, &args),
         Verb::Alertmanager { verb } => alertmanager::run(&global, &verb).await,
         Verb::Explain { code } => explain::run(&global, code.as_deref()),
         Verb::Doctor => doctor::run(global, environment).await,
@@ -98,6 +100,7 @@ const fn access(verb: &Verb) -> Access {
         | Verb::Slo { .. }
         | Verb::Config { .. }
         | Verb::Alertmanager { .. }
+        | Verb::Drift(_)
         | Verb::Doctor
         | Verb::Explain { .. }
         | Verb::Completions { .. } => Access::Existing,
@@ -126,6 +129,7 @@ async fn call(context: &Context, client: &Client, verb: &Verb) -> Result<Ending,
         | Verb::Slo { .. }
         | Verb::Config { .. }
         | Verb::Alertmanager { .. }
+        | Verb::Drift(_)
         | Verb::Doctor
         | Verb::Explain { .. }
         | Verb::Completions { .. } => Ok(Ending::Done),

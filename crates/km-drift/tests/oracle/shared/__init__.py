@@ -1,0 +1,3 @@
+from .base import ServiceBase
+
+__all__ = ["ServiceBase"]

@@ -1,0 +1,2 @@
+PREFIX = "SVC" + "_"
+REGION = f"{'eu'}-west-{1}"
