@@ -4,6 +4,7 @@
 mod canary;
 mod receipts;
 mod sample;
+mod sources;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tracing::{info, warn};
 pub use canary::Canary;
 pub use receipts::Receipts;
 pub(crate) use sample::{Acknowledged, SAMPLE_MAX};
+pub use sources::{Source, SourceLimits, SourceReconciler};
 
 use crate::port::{StoreError, Upkeep};
 use crate::telemetry::Telemetry;
@@ -56,6 +58,9 @@ pub enum ReconcileError {
     /// The receipts that outlive the process could not be read or written.
     #[error("the remembered receipts cannot be read or written")]
     Memory(#[source] std::io::Error),
+    /// Some sources could not be asked. What the others said was taken in.
+    #[error("{0}")]
+    Sources(String),
     /// What was found breaks a promise.
     #[error("{0}")]
     Broken(String),
