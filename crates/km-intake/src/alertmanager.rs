@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use km_model::limits::{CONTENT_BYTES_MAX, ID_BYTES_MAX, SOURCE_BYTES_MAX, TAG_BYTES_MAX, TITLE_BYTES_MAX};
 use km_model::{
-    Alert, AlertNotice, AlertStatus, EntryType, Fingerprint, IncidentId, Metadata, Provenance, Source, Timestamp,
-    Write, WritePath,
+    Alert, AlertNotice, AlertStatus, EntryType, Fingerprint, IncidentId, Metadata, Provenance, Source,
+    Timestamp, Write, WritePath,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -233,7 +233,9 @@ fn ended(alert: &Alert, ends_at: Timestamp) -> String {
     match alert.ends_by {
         None => format!("- ended: {ends_at} (after {seconds} s)"),
         Some(ends_by) => {
-            format!("- ended: between {ends_at}, when it was last seen, and {ends_by} (after {seconds} s or more)")
+            format!(
+                "- ended: between {ends_at}, when it was last seen, and {ends_by} (after {seconds} s or more)"
+            )
         }
     }
 }
@@ -243,7 +245,9 @@ fn how_known(alert: &Alert) -> Option<String> {
     let known = alert.provenance.max(alert.end_provenance.unwrap_or(Provenance::Delivered));
     let how = match (alert.provenance, known) {
         (_, Provenance::Delivered) => return None,
-        (Provenance::Delivered, Provenance::Reconciled) => "its end was not delivered; km asked for it (reconciled)",
+        (Provenance::Delivered, Provenance::Reconciled) => {
+            "its end was not delivered; km asked for it (reconciled)"
+        }
         (_, Provenance::Reconciled) => "it was not delivered; km asked for it (reconciled)",
         (_, Provenance::Observed) => {
             "its end was not delivered; its Alertmanagers do not know of it any more (observed)"

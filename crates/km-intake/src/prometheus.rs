@@ -133,7 +133,10 @@ pub fn sent_labels(body: &[u8]) -> Result<SentLabels, Unreadable> {
     let rules = alerting.alert_relabel_configs.into_iter().chain(for_each).flatten();
     let dropped: Option<Vec<Vec<String>>> = rules.map(|rule| rule.dropped()).collect();
     let Some(dropped) = dropped else {
-        return Err(Unreadable::new(RELABELLED, "Prometheus changes the labels of alerts before it sends them"));
+        return Err(Unreadable::new(
+            RELABELLED,
+            "Prometheus changes the labels of alerts before it sends them",
+        ));
     };
     Ok(SentLabels {
         added: global.external_labels.unwrap_or_default(),

@@ -9,6 +9,7 @@ mod failure;
 mod log;
 mod runtime;
 mod serve;
+mod sources;
 mod verbs;
 
 use std::collections::BTreeMap;

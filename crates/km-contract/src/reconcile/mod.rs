@@ -6,6 +6,7 @@ mod receipts;
 mod sample;
 mod sources;
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ pub trait Reconcile: Send + Sync {
     /// # Errors
     /// [`ReconcileError`]; the next run starts afresh.
     async fn run(&self) -> Result<String, ReconcileError>;
+
+    /// Whether a run may be given up half-way when km stops: one that waits for other systems.
+    fn may_be_cut(&self) -> bool {
+        false
+    }
 
     /// How long to wait before the next run, where that is shorter than the interval.
     fn pause(&self, every: Duration) -> Duration {
@@ -147,7 +153,16 @@ impl Reconciler {
                 () = self.wake.notified() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
-            self.run_now().await;
+            let cut = async {
+                match self.job.may_be_cut() {
+                    true => drop(stopped.wait_for(|stopped| *stopped).await),
+                    false => pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.run_now() => {}
+                () = cut => return,
+            }
         }
     }
 }

@@ -21,16 +21,23 @@ fn configuration(yaml: &str) -> Vec<u8> {
 
 #[test]
 fn a_series_has_the_fingerprint_that_alertmanager_gives_the_alert() {
-    let sent = SentLabels { added: labels(&[("cluster", "prod"), ("severity", "page")]), ..SentLabels::default() };
+    let sent =
+        SentLabels { added: labels(&[("cluster", "prod"), ("severity", "page")]), ..SentLabels::default() };
     let metric = json!({"__name__": "ALERTS", "alertstate": "firing", "alertname": "DiskFull", "severity": "critical"});
-    let body = matrix(&metric, &json!([[1_700_000_015, "1700000000.123"], [1_700_000_030.5, "1700000030.5"]]));
+    let body =
+        matrix(&metric, &json!([[1_700_000_015, "1700000000.123"], [1_700_000_030.5, "1700000030.5"]]));
     let found = series(&body, &sent).unwrap().remove(0);
-    assert_eq!(found.labels, labels(&[("alertname", "DiskFull"), ("cluster", "prod"), ("severity", "critical")]));
+    assert_eq!(
+        found.labels,
+        labels(&[("alertname", "DiskFull"), ("cluster", "prod"), ("severity", "critical")])
+    );
     let notification = json!({"alerts": [{"status": "firing", "labels": found.labels}]}).to_string();
     let told = alertmanager::read(notification.as_bytes()).unwrap();
     assert_eq!(found.fingerprint, told.alerts[0].fingerprint);
-    let micros: Vec<_> = found.looks.iter().map(|(at, sampled)| (at.as_micros(), sampled.as_micros())).collect();
-    let expected = [(1_700_000_015_000_000, 1_700_000_000_123_000), (1_700_000_030_500_000, 1_700_000_030_500_000)];
+    let micros: Vec<_> =
+        found.looks.iter().map(|(at, sampled)| (at.as_micros(), sampled.as_micros())).collect();
+    let expected =
+        [(1_700_000_015_000_000, 1_700_000_000_123_000), (1_700_000_030_500_000, 1_700_000_030_500_000)];
     assert_eq!(micros, expected);
 }
 
@@ -90,7 +97,10 @@ scrape_configs:
     let sent = sent_labels(&configuration(yaml)).unwrap();
     let added = labels(&[("cluster", "prod"), ("prometheus", "monitoring/k8s"), ("replica", "0")]);
     assert_eq!(sent.added, added);
-    assert_eq!(sent.dropped.iter().map(String::as_str).collect::<Vec<_>>(), ["prometheus_replica", "replica", "shard"]);
+    assert_eq!(
+        sent.dropped.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["prometheus_replica", "replica", "shard"]
+    );
     let bare = "global:\n  scrape_interval: 1m\nscrape_configs:\n- job_name: x\n";
     assert_eq!(sent_labels(&configuration(bare)).unwrap(), SentLabels::default());
     assert_eq!(sent_labels(&configuration("")).unwrap(), SentLabels::default());

@@ -5,8 +5,8 @@ use std::error::Error;
 use km_contract::port::{Entry, Placement, Record, RecordState, Revision};
 use km_model::{
     Alert, ApprovalId, ApprovalStanding, ApprovalStatus, ContentHash, EntryId, Fingerprint, IncidentId,
-    LetterState, Link, LinkTarget, Outcome, PlaybookSlug, Provenance, TenantId, Timestamp, Violation, WriteDocument,
-    WriteId,
+    LetterState, Link, LinkTarget, Outcome, PlaybookSlug, Provenance, TenantId, Timestamp, Violation,
+    WriteDocument, WriteId,
 };
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error as SqliteError, Row};

@@ -64,6 +64,7 @@ fn installed<T>(program: &str, begun: std::io::Result<T>) -> T {
 pub struct Alertmanager {
     daemon: Daemon,
     cluster: String,
+    arguments: Vec<String>,
 }
 
 impl Alertmanager {
@@ -88,7 +89,16 @@ impl Alertmanager {
         ];
         arguments.extend(peer.map(|peer| format!("--cluster.peer={}", peer.cluster)));
         let daemon = Daemon::start(place, name, "prometheus-alertmanager", port, &arguments);
-        Self { daemon, cluster }
+        Self { daemon, cluster, arguments }
+    }
+
+    /// Stops it, and starts it again at the same address: it knows of no alert then.
+    pub fn started_again(self, place: &Place) -> Self {
+        let Self { daemon, cluster, arguments } = self;
+        let port = daemon.host.rsplit(':').next().unwrap().parse().unwrap();
+        drop(daemon);
+        let daemon = Daemon::start(place, "alertmanager-again", "prometheus-alertmanager", port, &arguments);
+        Self { daemon, cluster, arguments }
     }
 
     pub fn url(&self) -> String {
@@ -198,7 +208,7 @@ impl Prometheus {
         let config = place.file(
             "prometheus.yml",
             &format!(
-                "global: {{evaluation_interval: 200ms}}
+                "global: {{evaluation_interval: 200ms, external_labels: {{region: eu}}}}
 rule_files: [rules.yml]
 alerting:
   alertmanagers:
@@ -214,6 +224,10 @@ alerting:
             "--rules.alert.resend-delay=1s".to_owned(),
         ];
         Self { daemon: Daemon::start(place, "prometheus", "prometheus", port, &arguments), rules }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.daemon.host)
     }
 
     /// Changes the rule and has the configuration read again.

@@ -328,7 +328,10 @@ impl<'a> Asked<'a> {
         self.note.cursor = Some(since.max(later(last, -HOLD)).min(last));
         if unknown > 0 && self.whole {
             let (source, alerts) = (&self.source.name, unknown);
-            warn!(source, alerts, "Prometheus knows firing alerts that no Alertmanager shows: see external-labels");
+            warn!(
+                source,
+                alerts, "Prometheus knows firing alerts that no Alertmanager shows: see external-labels"
+            );
         }
     }
 
@@ -405,6 +408,10 @@ fn aligned(at: Timestamp, step: i64) -> Timestamp {
 impl Reconcile for SourceReconciler {
     fn name(&self) -> &'static str {
         "sources"
+    }
+
+    fn may_be_cut(&self) -> bool {
+        true
     }
 
     async fn run(&self) -> Result<String, ReconcileError> {

@@ -60,7 +60,8 @@ impl Note {
         let document: Document = serde_json::from_str(text).ok()?;
         (document.version == VERSION).then_some(())?;
         let alerts = document.alerts.into_iter().map(|(fingerprint, shown)| {
-            let absent = shown.absent.map(|(since, runs)| Absence { since: Timestamp::from_micros(since), runs });
+            let absent =
+                shown.absent.map(|(since, runs)| Absence { since: Timestamp::from_micros(since), runs });
             let shown = Shown { seen_at: shown.seen.map(Timestamp::from_micros), absent };
             Some((Fingerprint::parse(fingerprint).ok()?, shown))
         });

@@ -38,7 +38,8 @@ impl Periods {
         for (fingerprint, (labels, looks)) in joined(series) {
             for (at, sampled_at) in looks {
                 let look = Sighting { at, sampled_at };
-                let going_on = self.open.get_mut(&fingerprint).filter(|open| !is_gap(open.seen_at, at, self.step));
+                let going_on =
+                    self.open.get_mut(&fingerprint).filter(|open| !is_gap(open.seen_at, at, self.step));
                 match going_on {
                     Some(open) => (open.sampled_at, open.seen_at) = (sampled_at, at),
                     None => over.extend(self.begin(&fingerprint, &labels, look)),
