@@ -105,7 +105,7 @@ fn what_fired_and_ended_while_km_was_down_is_an_incident_with_its_resolution_and
     let mut asking = Asking::new();
     let alertmanager = asking.alertmanager();
     let prometheus = Prometheus::start(&asking.place, &alertmanager);
-    let source = format!("{}prometheus = {:?}\nstep = \"1s\"\n", peers(&[&alertmanager]), prometheus.url());
+    let source = format!("{}prometheus = {:?}\n", peers(&[&alertmanager]), prometheus.url());
     asking.start(&source);
     asking.run("the sources were asked", |run| run["ok"] == true);
     asking.stop();

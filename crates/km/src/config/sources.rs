@@ -48,7 +48,7 @@ pub(crate) struct SourceSection {
     pub(crate) absent_for: Span,
     #[serde(default = "one_day")]
     pub(crate) look_back: Span,
-    #[serde(default = "fifteen_seconds")]
+    #[serde(default = "five_seconds")]
     pub(crate) step: Span,
 }
 
@@ -60,8 +60,8 @@ const fn one_day() -> Span {
     Span::from_secs(86_400)
 }
 
-const fn fifteen_seconds() -> Span {
-    Span::from_secs(15)
+const fn five_seconds() -> Span {
+    Span::from_secs(5)
 }
 
 /// Every source, or the first rule that one of them breaks.
@@ -157,7 +157,7 @@ mod tests {
             read("[[sources]]\nname = \"prod\"\nalertmanagers = [\"http://am:9093/x\"]").unwrap().remove(0);
         assert_eq!(source.alertmanagers[0].as_str(), "http://am:9093/x");
         assert_eq!((source.tenant.as_str(), source.absent_for), ("default", five_minutes()));
-        assert_eq!((source.look_back, source.step), (one_day(), fifteen_seconds()));
+        assert_eq!((source.look_back, source.step), (one_day(), five_seconds()));
         assert!(source.prometheus.is_none() && source.external_labels.is_none());
     }
 

@@ -38,7 +38,9 @@ use periods::{Periods, later};
 /// Runs in a row that must not see an open alert before it is taken as over.
 const ABSENT_RUNS_MIN: u32 = 2;
 /// Looks at the past that one question asks for; fewer after an answer that is too large.
-const WINDOW_LOOKS: i64 = 240;
+const WINDOW_LOOKS: i64 = 720;
+/// The shortest time between two looks, in microseconds.
+const STEP_MIN: i64 = 1_000_000;
 /// How far a run goes back for something that fires in Prometheus and in no Alertmanager, in microseconds.
 const HOLD: i64 = 600 * 1_000_000;
 /// Notices of one delivery.
@@ -69,7 +71,8 @@ pub struct SourceLimits {
     pub absent_for: Duration,
     /// How far back Prometheus is asked at most.
     pub look_back: Duration,
-    /// The time between two looks at the past. What fires for less may be missed.
+    /// The longest time between two looks at the past: a short past is looked at more often, down to every second.
+    /// What fires for less may be missed.
     pub step: Duration,
 }
 
@@ -168,16 +171,18 @@ impl SourceReconciler {
 
     /// Reads the past from where the source was known last, window by window, and takes in what is over.
     async fn catch_up(&self, asked: &mut Asked<'_>, now: Timestamp) -> Result<(), ReconcileError> {
-        let SourceLimits { look_back, step: every, .. } = asked.source.limits;
-        let step = micros(every).max(1);
+        let limits = asked.source.limits;
+        // A little of what is known is read again, since clocks differ.
+        let from = asked.read_from(later(now, -micros(limits.look_back)), micros(self.every));
+        let step = step_of(from, now, micros(limits.step));
         let mut periods = Periods::new(step);
-        let mut at = aligned(asked.read_from(later(now, -micros(look_back))), step);
+        let mut at = aligned(from, step);
         let last = aligned(now, step);
         let mut looks = WINDOW_LOOKS;
         asked.note.unsettled = true;
         while at <= last {
             let through = later(at, (looks - 1) * step).min(last);
-            match asked.source.monitor.history(at, through, every).await {
+            match asked.source.monitor.history(at, through, duration(step)).await {
                 Ok(series) => {
                     let mut over = periods.add(series, through);
                     over.retain(|notice| !asked.contradicts(notice));
@@ -305,12 +310,13 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// From when on the past is read.
-    fn read_from(&self, earliest: Timestamp) -> Timestamp {
-        let cursor = self.note.cursor.unwrap_or(earliest);
-        if cursor < earliest {
+    /// From when on the past is read: from what is known, less an overlap.
+    fn read_from(&self, earliest: Timestamp, overlap: i64) -> Timestamp {
+        let Some(known) = self.note.cursor else { return earliest };
+        let cursor = later(known, -overlap);
+        if known < earliest {
             let source = &self.source.name;
-            warn!(source, from = %cursor, to = %earliest, "the past is longer ago than look-back, and not read");
+            warn!(source, from = %known, to = %earliest, "the past is longer ago than look-back, and not read");
         }
         cursor.max(earliest)
     }
@@ -397,6 +403,16 @@ fn told(run: &[Asked<'_>]) -> Result<String, ReconcileError> {
 
 fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn duration(micros: i64) -> Duration {
+    Duration::from_micros(micros.unsigned_abs())
+}
+
+/// How far two looks at a past are apart: whole seconds, as many as one question for all of it takes.
+fn step_of(from: Timestamp, through: Timestamp, max: i64) -> i64 {
+    let seconds = through.seconds_since(from) / WINDOW_LOOKS;
+    seconds.saturating_mul(1_000_000).clamp(STEP_MIN.min(max), max)
 }
 
 /// The last whole multiple of `step` that is not after `at`: the same past is looked at at the same instants.
