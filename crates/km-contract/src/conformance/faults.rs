@@ -10,7 +10,7 @@ use km_model::{Alert, Durability, Outcome, TenantId, WriteId};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
-use super::writing::futures_poll_once;
+use super::writing::{Begun, futures_poll_once};
 use super::{Hands, Rig, resolve, tenant, write_id};
 use crate::port::{Committed, Ledger, Record, Store, StoreError, StoreErrorKind};
 use crate::telemetry::Telemetry;
@@ -114,13 +114,12 @@ pub async fn one_poisoned_write_does_not_take_its_neighbours_with_it(store: Stor
     let rig = Rig::behind(faulty.clone(), store, clock, HASTY);
     let ids: Vec<String> =
         (0..32).map(|n| if n == 13 { "poison".into() } else { format!("w-{n}") }).collect();
-    let mut calls: Vec<_> =
-        ids.iter().map(|id| Box::pin(rig.write(id, resolve(&format!("INC-{id}"), "x", None)))).collect();
-    for call in &mut calls {
-        assert!(futures_poll_once(call).await.is_none());
+    let mut calls = Vec::new();
+    for id in &ids {
+        calls.push(Begun::of(rig.write(id, resolve(&format!("INC-{id}"), "x", None))).await);
     }
     for (id, call) in ids.iter().zip(calls) {
-        match call.await {
+        match call.end().await {
             Ok(written) => assert_eq!(written.outcome, Outcome::Created),
             Err(error) => {
                 assert!(id == "poison" && matches!(error, WriteError::Unstorable(_)), "{id}: {error}")

@@ -72,12 +72,15 @@ impl WriterThread {
     ) -> Result<T, StoreError> {
         self.health.trusted()?;
         let (reply, answer) = oneshot::channel();
+        let health = self.health.clone();
         self.hand_over(Box::new(move |connection| {
-            // Whoever asked may have gone; the work stands all the same.
-            drop(reply.send(work(connection)));
+            // Examined here: what waits behind a flush that failed must not be tried, and whoever asked may have
+            // gone. The work stands all the same.
+            let result = health.trusted().and_then(|()| work(connection));
+            drop(reply.send(health.examine(result)));
         }))?;
-        let gone = |_| Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE"));
-        self.health.examine(answer.await.unwrap_or_else(gone))
+        let gone = |_| self.health.examine(Err(StoreError::bare(StoreErrorKind::Fatal, "WRITER_GONE")));
+        answer.await.unwrap_or_else(gone)
     }
 
     fn hand_over(&self, work: Work) -> Result<(), StoreError> {

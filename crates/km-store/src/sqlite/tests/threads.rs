@@ -70,6 +70,23 @@ async fn a_panic_of_the_writer_is_noticed_when_it_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_waits_behind_a_fatal_failure_is_tried() {
+    let data = directory();
+    let writer =
+        WriterThread::start(open::ledger(data.path()).unwrap(), lock_of(&data), HealthBoard::default())
+            .unwrap();
+    let (fail, failing) = channel();
+    let fails = writer.call::<()>(move |_| {
+        failing.recv().unwrap();
+        Err(StoreError::bare(StoreErrorKind::Fatal, "FLUSH_FAILED"))
+    });
+    let waits = writer.call::<()>(|_| panic!("tried"));
+    let release = async { fail.send(()).unwrap() };
+    let (failed, waited, ()) = timeout(SOON, async { tokio::join!(fails, waits, release) }).await.unwrap();
+    assert_eq!([failed.unwrap_err().code, waited.unwrap_err().code], ["FLUSH_FAILED"; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_directory_is_held_until_the_writer_has_done_its_work() {
     let data = directory();
     let writer =
