@@ -212,3 +212,22 @@ fn nothing_is_over_while_an_alertmanager_does_not_answer() {
     asking.runs(5);
     assert_eq!(asking.chain(&incident).unwrap()["status"], "firing");
 }
+
+#[test]
+fn what_ends_while_it_is_inhibited_is_over_as_observed() {
+    let mut asking = Asking::new();
+    let alertmanager = asking.alertmanager();
+    asking.start(&format!("{}absent-for = \"2s\"\n", peers(&[&alertmanager])));
+    alertmanager.fire("Inhibited");
+    let incident = asking.firing(&alertmanager, "Inhibited");
+    until("it was delivered", || (alertmanager.delivered() >= 1.0).then_some(()));
+    alertmanager.fire("Inhibitor");
+    until("it is inhibited", || alertmanager.suppresses("Inhibited").then_some(()));
+    asking.runs(4);
+    assert_eq!(asking.chain(&incident).unwrap()["status"], "firing", "what is inhibited is not over");
+    alertmanager.resolve("Inhibited");
+    let entry = asking.remembered("Inhibited");
+    assert_eq!(entry["incident_id"].as_str(), Some(incident.as_str()));
+    assert_eq!(entry["metadata"]["end_provenance"], "observed");
+    assert_eq!(entry["metadata"].get("provenance"), None, "its start was delivered");
+}

@@ -1,5 +1,6 @@
 //! Answers of Prometheus, as it gives them and as others do.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -118,5 +119,14 @@ fn relabelling_that_km_does_not_follow_is_refused() {
     ] {
         let yaml = format!("alerting:\n  alert_relabel_configs:\n  - {rule}\n");
         assert_eq!(sent_labels(&configuration(&yaml)).unwrap_err().code, RELABELLED, "{rule}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>(), yaml in "(global|alerting):\n([ \\-a-z:\\[\\]{}&*!|>'\"#]{0,20}\n){0,6}") {
+        prop_assert!(series(text.as_bytes(), &SentLabels::default()).is_err());
+        prop_assert!(sent_labels(text.as_bytes()).is_err());
+        drop(sent_labels(&configuration(&yaml)));
     }
 }

@@ -151,6 +151,13 @@ impl Alertmanager {
         Some((alert["fingerprint"].as_str()?.to_owned(), starts_at))
     }
 
+    /// Whether it tells nobody of an alert that it knows.
+    pub fn suppresses(&self, name: &str) -> bool {
+        let alerts = self.get("/api/v2/alerts");
+        let alert = items(&alerts).iter().find(|alert| alert["labels"]["alertname"] == name);
+        alert.is_some_and(|alert| alert["status"]["state"] == "suppressed")
+    }
+
     /// Deliveries that were answered well.
     pub fn delivered(&self) -> f64 {
         self.figure("alertmanager_notifications_total")
@@ -181,6 +188,9 @@ fn configuration(km_url: &str, key: &str) -> String {
   group_wait: 0s
   group_interval: 1s
   repeat_interval: 1s
+inhibit_rules:
+- source_matchers: [alertname=\"Inhibitor\"]
+  target_matchers: [alertname=\"Inhibited\"]
 receivers:
 - name: km
   webhook_configs:
