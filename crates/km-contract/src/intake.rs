@@ -100,6 +100,14 @@ impl Intake {
         }
     }
 
+    /// Keeps what km asked for by itself, as if it had been delivered.
+    ///
+    /// # Errors
+    /// As [`Intake::deliver`]; asking again later is harmless.
+    pub async fn take_in(&self, tenant: &TenantId, delivery: Delivery) -> Result<Delivered, WriteError> {
+        self.apply(tenant, delivery, Arrival::Delivery).await
+    }
+
     /// Applies the payload of a dead letter; a refusal is an answer here, not another letter.
     ///
     /// # Errors

@@ -8,11 +8,12 @@
 //!   Otherwise it opens the next one. An alert that fires again at the very instant of the end is a new occurrence.
 //! - An occurrence ends at the latest end that was named. It goes on while none was named, and goes on after all
 //!   when a firing notice of it was seen more than [`LATE_SECONDS_MAX`] after that end was heard of: an
-//!   Alertmanager that lost its Prometheus calls an alert resolved, and fires it again under its old start.
+//!   Alertmanager that lost its Prometheus calls an alert resolved, and fires it again under its old start. An end
+//!   that km only concluded gives way to any firing notice that was seen after it.
 //! - It has the smallest of its claims' names. A name that was answered with a resolution, or under which knowledge
 //!   is kept, comes before all others: what is remembered of an occurrence is revised, never doubled.
 
-use km_model::{AlertStatus, IncidentId, Timestamp};
+use km_model::{AlertNotice, AlertStatus, IncidentId, Provenance, Timestamp};
 
 use crate::AdmittedAlert;
 
@@ -35,6 +36,8 @@ pub struct Claim {
     pub firing_seen_at: Option<Timestamp>,
     /// The latest end that was named.
     pub end: Option<End>,
+    /// The best way in which a notice of it came.
+    pub provenance: Provenance,
 }
 
 /// An end of an alert, and when it was heard of first.
@@ -44,15 +47,31 @@ pub struct End {
     pub at: Timestamp,
     /// When a notice that says so was seen first.
     pub seen_at: Timestamp,
+    /// The best way in which that was heard of.
+    pub provenance: Provenance,
+    /// By when it was over, where `at` is only when it was last known to go on.
+    pub by: Option<Timestamp>,
 }
 
 impl End {
-    /// The later end; of one end that was seen twice, the first sight of it.
+    /// The later end; of one end that was seen twice, the first sight of it and what is known best.
     fn or_later(self, other: Self) -> Self {
         match self.at.cmp(&other.at) {
             std::cmp::Ordering::Less => other,
             std::cmp::Ordering::Greater => self,
-            std::cmp::Ordering::Equal => Self { seen_at: self.seen_at.min(other.seen_at), ..self },
+            std::cmp::Ordering::Equal => {
+                let known = |end: Self| (end.provenance, end.by);
+                let (provenance, by) = known(self).min(known(other));
+                Self { at: self.at, seen_at: self.seen_at.min(other.seen_at), provenance, by }
+            }
+        }
+    }
+
+    /// Firing notices that were seen until then are late news of what went before this end.
+    fn late_until(self) -> Timestamp {
+        match self.provenance {
+            Provenance::Delivered | Provenance::Reconciled => self.seen_at.plus_seconds(LATE_SECONDS_MAX),
+            Provenance::Observed => self.seen_at,
         }
     }
 }
@@ -68,13 +87,15 @@ fn later_end(one: Option<End>, other: Option<End>) -> Option<End> {
 impl Claim {
     /// What a notice says, given the start it is filed under and the end it is taken to name.
     pub fn of(alert: &AdmittedAlert, starts_at: Timestamp, ends_at: Option<Timestamp>) -> Self {
-        let seen_at = alert.seen_at();
+        let (notice, seen_at) = (alert.notice(), alert.seen_at());
+        let AlertNotice { provenance, ends_by: by, .. } = *notice;
         Self {
             starts_at,
             incident: alert.incident().clone(),
             told: false,
-            firing_seen_at: (alert.notice().status == AlertStatus::Firing).then_some(seen_at),
-            end: ends_at.map(|at| End { at: at.max(starts_at), seen_at }),
+            firing_seen_at: (notice.status == AlertStatus::Firing).then_some(seen_at),
+            end: ends_at.map(|at| End { at: at.max(starts_at), seen_at, provenance, by }),
+            provenance,
         }
     }
 
@@ -83,6 +104,7 @@ impl Claim {
         self.told |= other.told;
         self.firing_seen_at = self.firing_seen_at.max(other.firing_seen_at);
         self.end = later_end(self.end, other.end);
+        self.provenance = self.provenance.min(other.provenance);
     }
 }
 
@@ -123,11 +145,20 @@ impl Occurrence {
     }
 
     /// The end; none while it goes on.
-    pub fn ends_at(&self) -> Option<Timestamp> {
+    pub fn end(&self) -> Option<End> {
         let end = self.end?;
-        let late = end.seen_at.plus_seconds(LATE_SECONDS_MAX);
-        let goes_on = self.firing_seen_at.is_some_and(|seen_at| seen_at > late);
-        (!goes_on).then_some(end.at)
+        let goes_on = self.firing_seen_at.is_some_and(|seen_at| seen_at > end.late_until());
+        (!goes_on).then_some(end)
+    }
+
+    /// When it ended; none while it goes on.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.end().map(|end| end.at)
+    }
+
+    /// The best way in which a notice of it came.
+    pub fn provenance(&self) -> Provenance {
+        self.claims.iter().map(|claim| claim.provenance).min().unwrap_or(Provenance::Delivered)
     }
 
     /// The incident that it is.

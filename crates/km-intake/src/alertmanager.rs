@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use km_model::limits::{CONTENT_BYTES_MAX, ID_BYTES_MAX, SOURCE_BYTES_MAX, TAG_BYTES_MAX, TITLE_BYTES_MAX};
 use km_model::{
-    Alert, AlertNotice, AlertStatus, EntryType, Fingerprint, IncidentId, Metadata, Source, Timestamp, Write,
-    WritePath,
+    Alert, AlertNotice, AlertStatus, EntryType, Fingerprint, IncidentId, Metadata, Provenance, Source,
+    Timestamp, Write, WritePath,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -86,6 +86,22 @@ pub fn read(body: &[u8]) -> Result<Notification, Unreadable> {
     }
 }
 
+/// Reads what Alertmanager's API answers to `GET /api/v2/alerts`: the alerts that are not over. Their `endsAt` is when
+/// Alertmanager will give them up, and no end.
+///
+/// # Errors
+/// [`Unreadable`] when the body is anything but a list of alerts with labels: a part of it is no answer.
+pub fn read_firing(body: &[u8]) -> Result<Vec<AlertNotice>, Unreadable> {
+    let listed: Vec<RawAlert> = serde_json::from_slice(without_bom(body))
+        .map_err(|_| Unreadable::new("NO_ALERTS", "the answer is not a list of alerts"))?;
+    let firing = |raw: RawAlert| {
+        let raw = RawAlert { status: Some(Value::from("firing")), ends_at: None, ..raw };
+        raw.labels.as_ref().is_some_and(|labels| !labels.is_empty()).then(|| notice(&raw, None)).flatten()
+    };
+    let alerts: Option<Vec<AlertNotice>> = listed.into_iter().map(firing).collect();
+    alerts.ok_or_else(|| Unreadable::new("NO_LABELS", "the answer has an alert without labels"))
+}
+
 /// `None` when an alert's status cannot be told.
 fn notice(raw: &RawAlert, group: Option<&str>) -> Option<AlertNotice> {
     let labels = fit_labels(&texts(raw.labels.as_ref()));
@@ -101,10 +117,12 @@ fn notice(raw: &RawAlert, group: Option<&str>) -> Option<AlertNotice> {
     let fingerprint = given.and_then(|text| Fingerprint::parse(text).ok());
     let generator_url = raw.generator_url.as_ref().and_then(Value::as_str).filter(|url| !url.is_empty());
     Some(AlertNotice {
-        fingerprint: fingerprint.or_else(|| computed_fingerprint(raw))?,
+        fingerprint: fingerprint.or_else(|| computed_fingerprint(&texts(raw.labels.as_ref())))?,
         status,
         starts_at: time(raw.starts_at.as_ref()),
         ends_at: ends_at.filter(|_| status == AlertStatus::Resolved),
+        ends_by: None,
+        provenance: Provenance::Delivered,
         annotations: fit_labels(&texts(raw.annotations.as_ref())),
         generator_url: generator_url.map(|url| fit(url, SOURCE_BYTES_MAX)),
         labels,
@@ -124,12 +142,11 @@ fn time(value: Option<&Value>) -> Option<Timestamp> {
 
 /// What Alertmanager computes itself: FNV-1a of the sorted labels, each name and value followed by 0xff
 /// (`LabelSet.Fingerprint` of prometheus/common).
-fn computed_fingerprint(raw: &RawAlert) -> Option<Fingerprint> {
+pub(crate) fn computed_fingerprint(labels: &BTreeMap<String, String>) -> Option<Fingerprint> {
     const PRIME: u64 = 0x0100_0000_01b3;
-    let labels = texts(raw.labels.as_ref());
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
-    for (name, value) in &labels {
+    for (name, value) in labels {
         name.bytes().for_each(&mut eat);
         eat(0xff);
         value.bytes().for_each(&mut eat);
@@ -173,11 +190,16 @@ pub fn resolution(alert: &Alert) -> Write {
     }
 }
 
-/// Which alert it was, from when to when.
+/// Which alert it was, from when to when, and how km came by that where nobody told it.
 fn interval(alert: &Alert) -> Metadata {
     let ends_at = alert.ends_at.map(|ends_at| ("ends_at", ends_at.to_string()));
+    let ends_by = alert.ends_by.map(|ends_by| ("ends_by", ends_by.to_string()));
+    let told = |provenance: &Provenance| *provenance != Provenance::Delivered;
+    let name = |provenance: Provenance| provenance.as_str().to_owned();
+    let provenance = Some(alert.provenance).filter(told).map(|one| ("provenance", name(one)));
+    let end = alert.end_provenance.filter(told).map(|one| ("end_provenance", name(one)));
     let known = [("fingerprint", alert.fingerprint.to_string()), ("starts_at", alert.starts_at.to_string())];
-    let members = known.into_iter().chain(ends_at);
+    let members = known.into_iter().chain(ends_at).chain(ends_by).chain(provenance).chain(end);
     Metadata(members.map(|(name, text)| (name.to_owned(), Value::from(text))).collect())
 }
 
@@ -195,14 +217,43 @@ fn content(alert: &Alert) -> String {
     let mut lines = vec![format!("Alert **{}** fired and was resolved.", alert.name()), String::new()];
     lines.push(format!("- started: {}", alert.starts_at));
     if let Some(ends_at) = alert.ends_at {
-        lines.push(format!("- ended: {ends_at} (after {} s)", ends_at.seconds_since(alert.starts_at)));
+        lines.push(ended(alert, ends_at));
     }
+    lines.extend(how_known(alert));
     for (name, text) in &alert.annotations {
         lines.extend([String::new(), format!("## {name}"), String::new(), text.clone()]);
     }
     lines.extend([String::new(), "## labels".to_owned(), String::new()]);
     lines.extend(alert.labels.iter().map(|(name, value)| format!("- {name}: `{value}`")));
     lines.join("\n")
+}
+
+fn ended(alert: &Alert, ends_at: Timestamp) -> String {
+    let seconds = ends_at.seconds_since(alert.starts_at);
+    match alert.ends_by {
+        None => format!("- ended: {ends_at} (after {seconds} s)"),
+        Some(ends_by) => {
+            format!(
+                "- ended: between {ends_at}, when it was last seen, and {ends_by} (after {seconds} s or more)"
+            )
+        }
+    }
+}
+
+/// How km came by it, where no notification said so.
+fn how_known(alert: &Alert) -> Option<String> {
+    let known = alert.provenance.max(alert.end_provenance.unwrap_or(Provenance::Delivered));
+    let how = match (alert.provenance, known) {
+        (_, Provenance::Delivered) => return None,
+        (Provenance::Delivered, Provenance::Reconciled) => {
+            "its end was not delivered; km asked for it (reconciled)"
+        }
+        (_, Provenance::Reconciled) => "it was not delivered; km asked for it (reconciled)",
+        (_, Provenance::Observed) => {
+            "its end was not delivered; its Alertmanagers do not know of it any more (observed)"
+        }
+    };
+    Some(format!("- known by: {how}"))
 }
 
 #[cfg(test)]

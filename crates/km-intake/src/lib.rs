@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`json`] | the API's own form, strictly | says which field breaks which rule |
 //! | [`alertmanager`] | Alertmanager notifications, version 4 and older | the caller parks the body |
+//! | [`prometheus`] | what Prometheus remembers of alerts that fired | whoever asked hears why |
 //! | [`generic`] | any JSON object with the usual names | the caller parks the body |
 //! | [`import`] | Markdown runbooks and post-mortems, JSON lines | names the line and the reason |
 
@@ -11,6 +12,7 @@ pub mod alertmanager;
 pub mod generic;
 pub mod import;
 pub mod json;
+pub mod prometheus;
 mod text;
 
 use km_model::{Timestamp, Write, WriteId};

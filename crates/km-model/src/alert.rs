@@ -15,12 +15,43 @@ pub struct AlertNotice {
     pub starts_at: Option<Timestamp>,
     /// When it ended; only on a resolved notice.
     pub ends_at: Option<Timestamp>,
+    /// Where the end is not known exactly: it was over by then, and `ends_at` is when it was last known to go on.
+    pub ends_by: Option<Timestamp>,
+    /// How km came by it.
+    pub provenance: Provenance,
     /// Identity.
     pub labels: BTreeMap<String, String>,
     /// Explanation.
     pub annotations: BTreeMap<String, String>,
     /// Where the rule can be seen.
     pub generator_url: Option<String>,
+}
+
+/// How km came by what it knows of an alert, the best way first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Provenance {
+    /// The monitoring system sent it.
+    Delivered,
+    /// km asked, and the monitoring system answered so.
+    Reconciled,
+    /// km concluded it: the monitoring system does not know of the alert any more.
+    Observed,
+}
+
+impl Provenance {
+    /// The name in the API and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Reconciled => "reconciled",
+            Self::Observed => "observed",
+        }
+    }
+
+    /// The provenance of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Delivered, Self::Reconciled, Self::Observed].into_iter().find(|one| one.as_str() == name)
+    }
 }
 
 /// Whether an alert goes on.
@@ -53,6 +84,12 @@ pub struct Alert {
     pub starts_at: Timestamp,
     /// The end; `None` while it goes on.
     pub ends_at: Option<Timestamp>,
+    /// Where the end is not known exactly: it was over by then, and went on at `ends_at`.
+    pub ends_by: Option<Timestamp>,
+    /// The best way in which km heard of it.
+    pub provenance: Provenance,
+    /// How km came by its end; `None` while it goes on.
+    pub end_provenance: Option<Provenance>,
     /// When km last heard of it.
     pub seen_at: Timestamp,
     /// Identity.

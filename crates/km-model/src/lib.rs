@@ -17,7 +17,7 @@ mod time;
 mod violation;
 mod write;
 
-pub use alert::{Alert, AlertNotice, AlertStatus};
+pub use alert::{Alert, AlertNotice, AlertStatus, Provenance};
 pub use document::{SourceDocument, WriteDocument};
 pub use hash::{ContentHash, MalformedHash};
 pub use ids::{

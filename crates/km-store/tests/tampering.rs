@@ -109,6 +109,8 @@ async fn observe(rig: &Rig, starts_at: i64, ends_at: Option<i64>) {
         status: ends_at.map_or(AlertStatus::Firing, |_| AlertStatus::Resolved),
         starts_at: Some(at(starts_at)),
         ends_at: ends_at.map(at),
+        ends_by: None,
+        provenance: km_model::Provenance::Delivered,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         generator_url: None,

@@ -12,6 +12,7 @@ mod log;
 mod runtime;
 mod serve;
 mod slo;
+mod sources;
 mod verbs;
 
 use std::collections::BTreeMap;

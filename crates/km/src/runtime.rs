@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use km_contract::port::{ApiKey, Store};
-use km_contract::reconcile::{Canary, Links, Receipts, Reconcile, Reconciler, Sealer};
+use km_contract::reconcile::{
+    self, Canary, Links, Receipts, Reconcile, Reconciler, Sealer, SourceReconciler,
+};
 use km_contract::telemetry::Telemetry;
 use km_contract::{Admission, Clock, Health, Intake, Jitter, LetterLimits, LetterOffice, Writer};
 use km_model::Timestamp;
@@ -99,6 +101,8 @@ impl Running {
             Background::Runs => crate::slo::watch(config, &mut registry)?,
             Background::Rests => None,
         };
+        let sources =
+            (!config.sources.is_empty()).then(|| crate::sources::sources(&config.sources)).transpose()?;
         let clock = clock();
         let store = km_store::open(open_options(config), clock.clone()).await?;
         let telemetry = Telemetry::register(&mut registry);
@@ -121,9 +125,16 @@ impl Running {
             telemetry.clone(),
             letter_limits(config),
         );
-        let parts =
-            Parts { store: &store, writer: &writer, letters: &letters, clock: &clock, telemetry: &telemetry };
-        let reconcilers = parts.reconcilers(config);
+        let parts = Parts {
+            store: &store,
+            writer: &writer,
+            intake: &intake,
+            letters: &letters,
+            clock: &clock,
+            telemetry: &telemetry,
+        };
+        let mut reconcilers = parts.reconcilers(config);
+        reconcilers.extend(sources.map(|sources| parts.source_reconciler(sources, config.reconcile.sources)));
         let (stop, stopped) = watch::channel(false);
         let mut jobs: Vec<JoinHandle<()>> = reconcilers
             .iter()
@@ -239,6 +250,7 @@ fn settings(config: &Config) -> Settings {
 struct Parts<'a> {
     store: &'a Store,
     writer: &'a Writer,
+    intake: &'a Intake,
     letters: &'a LetterOffice,
     clock: &'a Arc<dyn Clock>,
     telemetry: &'a Telemetry,
@@ -247,7 +259,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// Every reconciler, and whether it runs by itself.
     fn reconcilers(&self, config: &Config) -> Vec<(Reconciler, bool)> {
-        let Self { store, writer, letters, clock, telemetry } = *self;
+        let Self { store, writer, letters, clock, telemetry, .. } = *self;
         let links = Links { upkeep: store.upkeep.clone(), telemetry: telemetry.clone() };
         let sealer = Sealer { upkeep: store.upkeep.clone(), clock: clock.clone() };
         let remembered = config.data.dir.join(RECEIPTS_FILE);
@@ -261,6 +273,15 @@ impl Parts<'_> {
             self.every(canary, jobs.canary),
             self.every(letters.clone(), always(config.dead_letters.interval)),
         ]
+    }
+
+    /// What asks the sources. It does not wait for its first turn: what fired while km was away is known soon.
+    fn source_reconciler(&self, sources: Vec<reconcile::Source>, when: Job) -> (Reconciler, bool) {
+        let (store, intake, clock) = (self.store.sources.clone(), self.intake.clone(), self.clock.clone());
+        let job = SourceReconciler::new(sources, store, intake, clock, when.interval.0);
+        let (reconciler, enabled) = self.every(job, when);
+        reconciler.wake();
+        (reconciler, enabled)
     }
 
     fn every(&self, job: impl Reconcile + 'static, when: Job) -> (Reconciler, bool) {

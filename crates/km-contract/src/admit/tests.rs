@@ -173,6 +173,8 @@ fn an_alert_that_holds_a_secret_becomes_its_placeholder_everywhere() {
         status: km_model::AlertStatus::Firing,
         starts_at: None,
         ends_at: None,
+        ends_by: None,
+        provenance: km_model::Provenance::Delivered,
         labels: [(token(), token()), ("password".to_owned(), "simple".to_owned())].into(),
         annotations: [("note".to_owned(), token())].into(),
         generator_url: Some(format!("https://x/?q={}", token())),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use km_model::{
-    Alert, AlertNotice, AlertStatus, Fingerprint, IncidentId, Outcome, PathKind, TenantId, Timestamp,
+    Alert, AlertNotice, AlertStatus, Fingerprint, IncidentId, Outcome, PathKind, Provenance, TenantId,
+    Timestamp,
 };
 
 use super::commuting::permutations;
@@ -28,6 +29,8 @@ fn notice(status: AlertStatus, starts_at: Option<Timestamp>, ends_at: Option<Tim
         status,
         starts_at,
         ends_at,
+        ends_by: None,
+        provenance: Provenance::Delivered,
         labels: BTreeMap::from([("alertname".to_owned(), "Full".to_owned())]),
         annotations: BTreeMap::new(),
         generator_url: None,
@@ -193,12 +196,14 @@ fn by_the_rule(seen: &[(AlertNotice, Timestamp)]) -> Vec<(i64, Vec<Interval>)> {
     let mut claims: BTreeMap<Timestamp, Claim> = BTreeMap::new();
     for (notice, seen_at) in seen {
         let starts_at = notice.starts_at.unwrap();
+        let provenance = notice.provenance;
         let claim = Claim {
             starts_at,
             incident: named(0),
             told: false,
             firing_seen_at: (notice.status == AlertStatus::Firing).then_some(*seen_at),
-            end: notice.ends_at.map(|at| End { at, seen_at: *seen_at }),
+            end: notice.ends_at.map(|at| End { at, seen_at: *seen_at, provenance, by: None }),
+            provenance,
         };
         claims.entry(starts_at).and_modify(|known| known.absorb(&claim)).or_insert(claim);
     }

@@ -20,6 +20,7 @@ pub mod proving;
 pub mod reading;
 pub mod redacting;
 mod rig;
+pub mod sourcing;
 pub mod writing;
 
 pub use rig::{Hands, Rig, approval, playbook, resolve, tenant, test_readers, write_id};
@@ -60,6 +61,18 @@ macro_rules! conformance_suite {
             many_starts_of_one_alert_stay_one_occurrence,
             a_notice_that_spans_very_many_occurrences_leaves_none_unreachable,
             alerts_of_tenants_and_fingerprints_are_kept_apart,
+        );
+        $crate::conformance_suite!(@cases $open, sourcing:
+            what_fires_and_was_not_delivered_is_taken_in,
+            one_alert_by_webhook_and_by_asking_is_one_occurrence_in_any_order,
+            a_period_that_nobody_told_of_is_an_incident_with_its_end,
+            history_ends_an_open_incident_and_never_opens_a_known_end_again,
+            history_is_read_from_where_it_was_left_and_in_parts,
+            what_ended_just_before_it_was_asked_for_is_not_lost,
+            an_open_alert_that_its_source_lost_is_over_as_observed,
+            nothing_is_over_while_an_alertmanager_does_not_answer,
+            alerts_of_nobodys_source_are_left_alone,
+            two_sources_of_one_alert_have_to_agree_that_it_is_over,
         );
         $crate::conformance_suite!(@cases $open, commuting:
             every_order_of_a_chain_gives_the_same_chain,

@@ -9,6 +9,10 @@ use super::*;
 /// A notice: its start, its end if it is over, and when it was seen.
 type Notice = (i64, Option<i64>, i64);
 
+fn delivered(at: Timestamp, seen_at: Timestamp) -> End {
+    End { at, seen_at, provenance: Provenance::Delivered, by: None }
+}
+
 fn claim((starts_at, ends_at, seen_at): Notice) -> Claim {
     let at = Timestamp::from_micros;
     Claim {
@@ -16,7 +20,8 @@ fn claim((starts_at, ends_at, seen_at): Notice) -> Claim {
         incident: IncidentId::parse(format!("INC-{starts_at:06}")).unwrap(),
         told: false,
         firing_seen_at: ends_at.is_none().then_some(at(seen_at)),
-        end: ends_at.map(|ends_at| End { at: at(ends_at), seen_at: at(seen_at) }),
+        end: ends_at.map(|ends_at| delivered(at(ends_at), at(seen_at))),
+        provenance: Provenance::Delivered,
     }
 }
 
@@ -122,6 +127,50 @@ proptest! {
         prop_assert_eq!(covered, claims);
         for pair in occurrences.windows(2) {
             prop_assert!(pair[0].ends_at().is_some_and(|ends_at| ends_at <= pair[1].starts_at()));
+        }
+    }
+}
+
+#[test]
+fn an_end_that_was_only_concluded_gives_way_to_any_later_firing_notice() {
+    let concluded = |seen_at| Claim {
+        end: Some(End {
+            at: Timestamp::from_micros(500),
+            seen_at: Timestamp::from_micros(seen_at),
+            provenance: Provenance::Observed,
+            by: Some(Timestamp::from_micros(600)),
+        }),
+        provenance: Provenance::Observed,
+        ..claim((100, Some(500), seen_at))
+    };
+    let after = |first: Claim, then: Claim| {
+        let mut claim = first;
+        claim.absorb(&then);
+        Occurrence::opened_by(claim)
+    };
+    let fires = |seen_at| claim((100, None, seen_at));
+    for (first, then) in [(concluded(1_000), fires(1_001)), (fires(1_001), concluded(1_000))] {
+        assert_eq!(after(first, then).ends_at(), None, "it goes on after all");
+    }
+    let over = after(fires(900), concluded(1_000));
+    assert_eq!(over.end().and_then(|end| end.by), Some(Timestamp::from_micros(600)));
+    assert_eq!(over.provenance(), Provenance::Delivered);
+}
+
+#[test]
+fn of_one_end_that_came_in_two_ways_the_better_one_counts() {
+    let end = |provenance, by: Option<i64>| End {
+        at: Timestamp::from_micros(500),
+        seen_at: Timestamp::from_micros(1_000),
+        provenance,
+        by: by.map(Timestamp::from_micros),
+    };
+    let told = end(Provenance::Delivered, None);
+    let ways = [told, end(Provenance::Reconciled, Some(520)), end(Provenance::Observed, Some(600))];
+    for one in ways {
+        for other in ways {
+            assert_eq!(one.or_later(other), other.or_later(one));
+            assert_eq!(told.or_later(one), told);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use km_model::{
-    ApprovalId, ApprovalStatus, ContentHash, EntryId, Fingerprint, LetterState, Link, TenantId, Timestamp,
-    WriteId,
+    ApprovalId, ApprovalStatus, ContentHash, EntryId, Fingerprint, LetterState, Link, Provenance, TenantId,
+    Timestamp, WriteId,
 };
 
 use super::{Record, StoreError};
@@ -228,6 +228,12 @@ pub struct OccurrenceRow {
     pub starts_at: Timestamp,
     /// Its end; none while it goes on.
     pub ends_at: Option<Timestamp>,
+    /// By when it was over, where the end is not known exactly.
+    pub ends_by: Option<Timestamp>,
+    /// How km came by its end.
+    pub end_provenance: Option<Provenance>,
+    /// The best way in which km heard of it.
+    pub provenance: Provenance,
     /// How many starts it covers.
     pub starts: u64,
 }

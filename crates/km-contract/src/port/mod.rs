@@ -1,5 +1,5 @@
-//! What the contract asks of a store. One store implements all of these ports; the suite in
-//! `conformance` says what each promise means.
+//! What the contract asks of a store, and of monitoring systems. One store implements all of the ports but
+//! [`Monitor`]; the suite in `conformance` says what each promise means.
 //!
 //! Every call may be dropped by its caller: a change that was begun is then finished or undone whole.
 
@@ -9,6 +9,8 @@ mod keys;
 mod ledger;
 mod letters;
 mod library;
+mod monitor;
+mod sources;
 mod upkeep;
 
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub use library::{
     Chain, Entry, Filter, Highlight, Hit, Library, Page, Position, Revision, SearchPage, SearchRequest,
     Searched,
 };
+pub use monitor::{FiringSeries, Monitor, MonitorError, Sighting};
+pub use sources::Sources;
 pub use upkeep::{LinkReport, Measures, Upkeep};
 
 /// One store, behind every port it serves.
@@ -45,6 +49,8 @@ pub struct Store {
     pub letters: Arc<dyn Letters>,
     /// What reconcilers mend.
     pub upkeep: Arc<dyn Upkeep>,
+    /// What source reconciliation compares and remembers.
+    pub sources: Arc<dyn Sources>,
     /// Where API keys are kept.
     pub keys: Arc<dyn Keys>,
     /// What `km verify` reads.
@@ -55,7 +61,7 @@ pub struct Store {
 
 impl Store {
     /// A bundle whose every port is `store`, which tells its failures on `health`.
-    pub fn new<S: Ledger + Library + Letters + Upkeep + Keys + Audit + 'static>(
+    pub fn new<S: Ledger + Library + Letters + Upkeep + Sources + Keys + Audit + 'static>(
         name: &'static str,
         store: Arc<S>,
         health: HealthBoard,
@@ -66,6 +72,7 @@ impl Store {
             library: store.clone(),
             letters: store.clone(),
             upkeep: store.clone(),
+            sources: store.clone(),
             keys: store.clone(),
             audit: store,
             health,

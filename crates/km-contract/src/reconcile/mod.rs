@@ -4,7 +4,9 @@
 mod canary;
 mod receipts;
 mod sample;
+mod sources;
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tracing::{info, warn};
 pub use canary::Canary;
 pub use receipts::Receipts;
 pub(crate) use sample::{Acknowledged, SAMPLE_MAX};
+pub use sources::{Source, SourceLimits, SourceReconciler};
 
 use crate::port::{StoreError, Upkeep};
 use crate::telemetry::Telemetry;
@@ -34,6 +37,11 @@ pub trait Reconcile: Send + Sync {
     /// # Errors
     /// [`ReconcileError`]; the next run starts afresh.
     async fn run(&self) -> Result<String, ReconcileError>;
+
+    /// Whether a run may be given up half-way when km stops: one that waits for other systems.
+    fn may_be_cut(&self) -> bool {
+        false
+    }
 
     /// How long to wait before the next run, where that is shorter than the interval.
     fn pause(&self, every: Duration) -> Duration {
@@ -56,6 +64,9 @@ pub enum ReconcileError {
     /// The receipts that outlive the process could not be read or written.
     #[error("the remembered receipts cannot be read or written")]
     Memory(#[source] std::io::Error),
+    /// Some sources could not be asked. What the others said was taken in.
+    #[error("{0}")]
+    Sources(String),
     /// What was found breaks a promise.
     #[error("{0}")]
     Broken(String),
@@ -142,7 +153,16 @@ impl Reconciler {
                 () = self.wake.notified() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
-            self.run_now().await;
+            let cut = async {
+                match self.job.may_be_cut() {
+                    true => drop(stopped.wait_for(|stopped| *stopped).await),
+                    false => pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.run_now() => {}
+                () = cut => return,
+            }
         }
     }
 }

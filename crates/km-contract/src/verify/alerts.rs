@@ -63,7 +63,15 @@ impl Open {
     fn close(self, verdict: &mut Verdict) -> u64 {
         let Self { fingerprint, kept, derived, .. } = self;
         let starts = derived.claims().len() as u64;
-        let follows = OccurrenceRow { starts_at: derived.starts_at(), ends_at: derived.ends_at(), starts };
+        let end = derived.end();
+        let follows = OccurrenceRow {
+            starts_at: derived.starts_at(),
+            ends_at: end.map(|end| end.at),
+            ends_by: end.and_then(|end| end.by),
+            end_provenance: end.map(|end| end.provenance),
+            provenance: derived.provenance(),
+            starts,
+        };
         if kept != follows {
             verdict.broken(format!(
                 "the occurrence of the alert {fingerprint} at {} does not follow from what was said",

@@ -94,6 +94,9 @@ fn occurrence(notice: AlertNotice) -> Alert {
         fingerprint: notice.fingerprint,
         starts_at,
         ends_at: notice.ends_at,
+        ends_by: notice.ends_by,
+        provenance: notice.provenance,
+        end_provenance: notice.ends_at.map(|_| notice.provenance),
         seen_at: starts_at,
         labels: notice.labels,
         annotations: notice.annotations,
@@ -183,4 +186,60 @@ proptest! {
     fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&body).is_err());
     }
+}
+
+#[test]
+fn what_the_api_lists_fires_whatever_its_end_and_state() {
+    let listed = json!([
+        {"labels": {"alertname": "A"}, "annotations": {}, "startsAt": "2026-01-01T00:00:00.000Z",
+         "endsAt": "2026-01-01T00:04:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "fingerprint": "f00d",
+         "receivers": [{"name": "km"}], "status": {"state": "active", "silencedBy": [], "inhibitedBy": []}},
+        {"labels": {"alertname": "B"}, "startsAt": "2026-01-01T00:00:00.000Z", "fingerprint": "beef",
+         "status": {"state": "suppressed", "silencedBy": ["x"], "inhibitedBy": ["y"]}},
+    ]);
+    let alerts = read_firing(listed.to_string().as_bytes()).unwrap();
+    let shown: Vec<_> =
+        alerts.iter().map(|one| (one.fingerprint.as_str(), one.status, one.ends_at)).collect();
+    assert_eq!(shown, [("f00d", AlertStatus::Firing, None), ("beef", AlertStatus::Firing, None)]);
+    assert_eq!(read_firing(b"[]").unwrap(), []);
+}
+
+#[test]
+fn what_is_not_a_list_of_alerts_is_no_answer() {
+    for body in
+        ["{}", "<html>", "null", "[{}]", "[1]", "[{\"labels\":{}}]", "{\"status\":\"success\",\"data\":[]}"]
+    {
+        assert!(read_firing(body.as_bytes()).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_resolution_says_how_it_is_known_where_nobody_told() {
+    let told = occurrence(one(json!({
+        "status": "resolved", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:05:00Z",
+        "labels": {"alertname": "DiskFull"},
+    })));
+    let plain = resolution(&told);
+    assert!(!plain.content.contains("known by") && !plain.metadata.0.contains_key("provenance"));
+    let ends_by = Timestamp::parse("2026-01-01T00:06:00Z").ok();
+    let end = |provenance, end| Alert { provenance, end_provenance: Some(end), ends_by, ..told.clone() };
+    let lost = resolution(&end(Provenance::Delivered, Provenance::Observed));
+    assert!(
+        lost.content.contains("ended: between 2026-01-01T00:05:00Z, when it was last seen, and"),
+        "{}",
+        lost.content
+    );
+    assert!(lost.content.contains("do not know of it any more (observed)"), "{}", lost.content);
+    assert_eq!(
+        (lost.metadata.0.get("provenance"), &lost.metadata.0["end_provenance"]),
+        (None, &"observed".into())
+    );
+    assert_eq!(lost.metadata.0["ends_by"], "2026-01-01T00:06:00Z");
+    let asked = resolution(&end(Provenance::Reconciled, Provenance::Reconciled));
+    assert_eq!(asked.metadata.0["provenance"], "reconciled");
+    assert!(
+        asked.content.contains("it was not delivered; km asked for it (reconciled)"),
+        "{}",
+        asked.content
+    );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use km_contract::port;
-use km_model::{Alert as KmAlert, SourceDocument, WriteDocument};
+use km_model::{Alert as KmAlert, Provenance, SourceDocument, WriteDocument};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -161,6 +161,12 @@ pub(crate) struct Alert {
     status: &'static str,
     starts_at: String,
     ends_at: Option<String>,
+    /// Where the end is not known exactly: it was over by then, and went on at `ends_at`.
+    ends_by: Option<String>,
+    /// How km heard of it: `delivered` by a webhook, or `reconciled`, when km asked.
+    provenance: &'static str,
+    /// How km came by its end: `delivered`, `reconciled`, or `observed`, when its source does not know of it any more.
+    end_provenance: Option<&'static str>,
     seen_at: String,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -276,6 +282,9 @@ impl From<KmAlert> for Alert {
             fingerprint: alert.fingerprint.to_string(),
             starts_at: alert.starts_at.to_string(),
             ends_at: alert.ends_at.map(|at| at.to_string()),
+            ends_by: alert.ends_by.map(|at| at.to_string()),
+            provenance: alert.provenance.as_str(),
+            end_provenance: alert.end_provenance.map(Provenance::as_str),
             seen_at: alert.seen_at.to_string(),
             labels: alert.labels,
             annotations: alert.annotations,

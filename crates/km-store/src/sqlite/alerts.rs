@@ -212,10 +212,14 @@ fn described(occurrence: &Occurrence, replaced: &[Alert], admitted: &AdmittedAle
     let joined = replaced.iter().filter(|alert| holds(occurrence, alert.starts_at));
     let parted = || replaced.iter().rfind(|alert| alert.starts_at <= occurrence.starts_at());
     let words = joined.max_by_key(|alert| alert.seen_at).or_else(parted).cloned();
+    let end = occurrence.end();
     Alert {
         incident: occurrence.incident().clone(),
         starts_at: occurrence.starts_at(),
-        ends_at: occurrence.ends_at(),
+        ends_at: end.map(|end| end.at),
+        ends_by: end.and_then(|end| end.by),
+        provenance: occurrence.provenance(),
+        end_provenance: end.map(|end| end.provenance),
         ..words.unwrap_or_else(|| first_words(admitted))
     }
 }
@@ -227,6 +231,9 @@ fn first_words(admitted: &AdmittedAlert) -> Alert {
         fingerprint: notice.fingerprint.clone(),
         starts_at: admitted.starts_at(),
         ends_at: None,
+        ends_by: None,
+        provenance: notice.provenance,
+        end_provenance: None,
         seen_at: admitted.seen_at(),
         labels: notice.labels.clone(),
         annotations: notice.annotations.clone(),

@@ -9,7 +9,7 @@ use km_contract::port::{
     LinkRow, OccurrenceRow, Seal, Snapshot, StoreError, StoreErrorKind,
 };
 use km_model::{
-    ApprovalId, ApprovalStatus, EntryId, Fingerprint, LetterState, LinkTarget, TenantId, WriteId,
+    ApprovalId, ApprovalStatus, EntryId, Fingerprint, LetterState, LinkTarget, Provenance, TenantId, WriteId,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
@@ -192,16 +192,19 @@ fn approval_row(row: &Row<'_>) -> rusqlite::Result<ApprovalRow> {
 }
 
 fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
-    let occurrence = match rows::optional_time(row, 8)? {
+    let occurrence = match rows::optional_time(row, 11)? {
         None => None,
         Some(starts_at) => {
-            let (ends_at, starts) = (rows::optional_time(row, 9)?, row.get(10)?);
-            Some(OccurrenceRow { starts_at, ends_at, starts })
+            let (ends_at, starts) = (rows::optional_time(row, 12)?, row.get(13)?);
+            let ends_by = rows::optional_time(row, 14)?;
+            let end_provenance = rows::optional_name(row, 15, Provenance::from_name)?;
+            let provenance = rows::name(row, 16, Provenance::from_name)?;
+            Some(OccurrenceRow { starts_at, ends_at, ends_by, end_provenance, provenance, starts })
         }
     };
     Ok(AlertRow {
-        tenant: rows::id(row, 6, TenantId::parse)?,
-        fingerprint: rows::id(row, 7, Fingerprint::parse)?,
+        tenant: rows::id(row, 9, TenantId::parse)?,
+        fingerprint: rows::id(row, 10, Fingerprint::parse)?,
         claim: alerts::read_claim(row)?,
         occurrence,
     })

@@ -23,6 +23,7 @@ mod rows;
 mod seal;
 pub mod search;
 mod searching;
+mod sources;
 mod walk;
 mod writer;
 

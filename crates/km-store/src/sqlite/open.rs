@@ -16,7 +16,7 @@ use crate::directory::flush_names;
 /// "km" and a version of the layout, so that a file can be told from any other database.
 const APPLICATION_ID: i64 = 0x6b6d_0001;
 /// Each brings the schema from its index to the next. Never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// A setting: its name, what is asked for, and what SQLite answers when it holds.
 pub(super) type Setting = (&'static str, &'static str, &'static str);

@@ -5,8 +5,8 @@ use std::error::Error;
 use km_contract::port::{Entry, Placement, Record, RecordState, Revision};
 use km_model::{
     Alert, ApprovalId, ApprovalStanding, ApprovalStatus, ContentHash, EntryId, Fingerprint, IncidentId,
-    LetterState, Link, LinkTarget, Outcome, PlaybookSlug, TenantId, Timestamp, Violation, WriteDocument,
-    WriteId,
+    LetterState, Link, LinkTarget, Outcome, PlaybookSlug, Provenance, TenantId, Timestamp, Violation,
+    WriteDocument, WriteId,
 };
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error as SqliteError, Row};
@@ -32,6 +32,18 @@ pub(super) fn id<T>(
 /// Reads a name of a closed set.
 pub(super) fn name<T>(row: &Row<'_>, column: usize, from: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     from(row.get_ref(column)?.as_str()?).ok_or_else(|| missing(column, "an unknown name"))
+}
+
+/// As [`name`], where there may be none.
+pub(super) fn optional_name<T>(
+    row: &Row<'_>,
+    column: usize,
+    from: impl Fn(&str) -> Option<T>,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => name(row, column, from).map(Some),
+    }
 }
 
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
@@ -133,7 +145,8 @@ fn standing(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<ApprovalStand
     Ok(Some(ApprovalStanding { status, approved_since: optional_time(row, from + 1)? }))
 }
 
-/// The columns of `incident_alerts.sql` and `occurrences_between.sql`, and the first of `occurrence_before.sql`.
+/// The columns of `incident_alerts.sql`, `occurrences_between.sql` and `open_alerts.sql`, and the first of
+/// `occurrence_before.sql`.
 pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
     Ok(Alert {
         incident: id(row, 0, IncidentId::parse)?,
@@ -144,5 +157,8 @@ pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<Alert> {
         labels: json(row, 5)?,
         annotations: json(row, 6)?,
         generator_url: row.get(7)?,
+        ends_by: optional_time(row, 8)?,
+        end_provenance: optional_name(row, 9, Provenance::from_name)?,
+        provenance: name(row, 10, Provenance::from_name)?,
     })
 }

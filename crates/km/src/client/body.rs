@@ -201,6 +201,8 @@ pub(crate) struct ChainAlert {
     pub(crate) status: String,
     pub(crate) starts_at: String,
     pub(crate) ends_at: Option<String>,
+    pub(crate) provenance: String,
+    pub(crate) end_provenance: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
 }
 

@@ -1,6 +1,7 @@
 //! What can be configured: typed and closed. The shipped `config/default.toml` is the default.
 
 mod layers;
+mod sources;
 mod units;
 
 use std::net::SocketAddr;
@@ -11,12 +12,15 @@ use km_contract::{QueueLimits, WritePolicy};
 use serde::Deserialize;
 
 pub(crate) use layers::{ConfigError, Environment, Layers, Source};
+pub(crate) use sources::SourceSection;
 pub(crate) use units::{ByteSize, Span};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Config {
+    #[serde(deserialize_with = "sources::sources")]
+    pub(crate) sources: Vec<SourceSection>,
     pub(crate) http: Http,
     pub(crate) data: Data,
     pub(crate) write: WriteSection,
@@ -93,6 +97,7 @@ pub(crate) struct Reconcilers {
     pub(crate) sealer: Job,
     pub(crate) receipts: Job,
     pub(crate) canary: Job,
+    pub(crate) sources: Job,
 }
 
 /// A section of `[reconcile]`.
@@ -206,7 +211,13 @@ impl Default for DeadLetters {
 impl Default for Reconcilers {
     fn default() -> Self {
         let every = |seconds| Job { enabled: true, interval: Span::from_secs(seconds) };
-        Self { links: every(300), sealer: every(60), receipts: every(60), canary: every(60) }
+        Self {
+            links: every(300),
+            sealer: every(60),
+            receipts: every(60),
+            canary: every(60),
+            sources: every(60),
+        }
     }
 }
 

@@ -36,13 +36,16 @@ fn print(context: &Context) -> Result<Ending, Failure> {
         console.value(&values)?;
         return Ok(Ending::Done);
     }
-    let mut open = "";
-    for (key, leaf) in context.layers.leaves() {
+    let (mut open, mut first) = ("", true);
+    // What stands in no section has to come before the first of them.
+    let (alone, within): (Vec<_>, Vec<_>) = context.layers.leaves().partition(|(key, _)| !key.contains('.'));
+    for (key, leaf) in alone.into_iter().chain(within) {
         let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
         if section != open {
-            console.line(format_args!("{}[{section}]", if open.is_empty() { "" } else { "\n" }))?;
+            console.line(format_args!("{}[{section}]", if first { "" } else { "\n" }))?;
             open = section;
         }
+        first = false;
         let assignment = format!("{name} = {}", shown(&printable(&leaf.value)));
         match &leaf.source {
             Source::Shipped => console.line(assignment)?,
@@ -75,7 +78,13 @@ fn shown(value: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Boolean(truth) => truth.to_string(),
         Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        Value::Float(_) | Value::Datetime(_) | Value::Table(_) => format!("{value:?}"),
+        Value::Table(table) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{} = {}", serde_json::Value::from(name.as_str()), shown(value))
+            };
+            format!("{{ {} }}", table.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        Value::Float(_) | Value::Datetime(_) => format!("{value:?}"),
     }
 }
 

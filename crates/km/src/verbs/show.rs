@@ -125,7 +125,9 @@ fn alert_text(alert: &ChainAlert) -> String {
     let name = alert.labels.get("alertname").unwrap_or(&alert.fingerprint);
     let from = &alert.starts_at;
     let until = alert.ends_at.as_deref().unwrap_or("now");
-    format!("{}  {DIM}{}, {from} – {until}{RESET}", safe(name), alert.status)
+    let how = alert.end_provenance.as_deref().unwrap_or(&alert.provenance);
+    let how = if matches!(how, "" | "delivered") { String::new() } else { format!(", {how}") };
+    format!("{}  {DIM}{}, {from} – {until}{how}{RESET}", safe(name), alert.status)
 }
 
 async fn write(console: Console, client: &Client, id: &str) -> Result<(), Failure> {

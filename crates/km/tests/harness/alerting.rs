@@ -72,6 +72,7 @@ pub(super) fn installed<T>(program: &str, begun: std::io::Result<T>) -> T {
 pub struct Alertmanager {
     daemon: Daemon,
     cluster: String,
+    arguments: Vec<String>,
 }
 
 impl Alertmanager {
@@ -101,7 +102,16 @@ impl Alertmanager {
         ];
         arguments.extend(peer.map(|peer| format!("--cluster.peer={}", peer.cluster)));
         let daemon = Daemon::start(place, name, "prometheus-alertmanager", port, &arguments);
-        Self { daemon, cluster }
+        Self { daemon, cluster, arguments }
+    }
+
+    /// Stops it, and starts it again at the same address: it knows of no alert then.
+    pub fn started_again(self, place: &Place) -> Self {
+        let Self { daemon, cluster, arguments } = self;
+        let port = daemon.host.rsplit(':').next().unwrap().parse().unwrap();
+        drop(daemon);
+        let daemon = Daemon::start(place, "alertmanager-again", "prometheus-alertmanager", port, &arguments);
+        Self { daemon, cluster, arguments }
     }
 
     pub fn url(&self) -> String {
@@ -165,6 +175,11 @@ impl Alertmanager {
         items(&alerts).iter().find(|alert| alert["labels"]["alertname"] == name).cloned()
     }
 
+    /// Whether it tells nobody of an alert that it knows.
+    pub fn suppresses(&self, name: &str) -> bool {
+        self.alert(name).is_some_and(|alert| alert["status"]["state"] == "suppressed")
+    }
+
     /// Deliveries that were answered well.
     pub fn delivered(&self) -> f64 {
         self.figure("alertmanager_notifications_total")
@@ -195,6 +210,9 @@ fn configuration(km_url: &str, key: &str) -> String {
   group_wait: 0s
   group_interval: 1s
   repeat_interval: 1s
+inhibit_rules:
+- source_matchers: [alertname=\"Inhibitor\"]
+  target_matchers: [alertname=\"Inhibited\"]
 receivers:
 - name: km
   webhook_configs:
@@ -222,7 +240,7 @@ impl Prometheus {
         let config = place.file(
             "prometheus.yml",
             &format!(
-                "global: {{evaluation_interval: 200ms}}
+                "global: {{evaluation_interval: 200ms, external_labels: {{region: eu}}}}
 rule_files: [rules.yml]
 alerting:
   alertmanagers:
@@ -238,6 +256,10 @@ alerting:
             "--rules.alert.resend-delay=1s".to_owned(),
         ];
         Self { daemon: Daemon::start(place, "prometheus", "prometheus", port, &arguments), rules }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.daemon.host)
     }
 
     /// Changes the rule and has the configuration read again.

@@ -3,7 +3,7 @@
 use km_contract::AdmittedAlert;
 use km_contract::occurrence::{Claim, End};
 use km_contract::port::{StoreError, StoreErrorKind};
-use km_model::{Alert, IncidentId, Timestamp};
+use km_model::{Alert, IncidentId, Provenance, Timestamp};
 use rusqlite::{Connection, Row, Rows, params};
 
 use super::super::classify::failed;
@@ -85,6 +85,9 @@ impl<'t> Track<'t> {
             claim.firing_seen_at.map(Timestamp::as_micros),
             claim.end.map(|end| end.at.as_micros()),
             claim.end.map(|end| end.seen_at.as_micros()),
+            claim.end.and_then(|end| end.by).map(Timestamp::as_micros),
+            claim.end.map(|end| end.provenance.as_str()),
+            claim.provenance.as_str(),
         ];
         find::execute(self.connection, include_str!("../sql/save_alert.sql"), row).map(|_| ())
     }
@@ -126,6 +129,9 @@ impl<'t> Track<'t> {
             json(&alert.labels)?,
             json(&alert.annotations)?,
             alert.generator_url,
+            alert.ends_by.map(Timestamp::as_micros),
+            alert.end_provenance.map(Provenance::as_str),
+            alert.provenance.as_str(),
         ];
         find::execute(self.connection, include_str!("../sql/insert_occurrence.sql"), row).map(|_| ())
     }
@@ -133,7 +139,7 @@ impl<'t> Track<'t> {
 
 fn look_at(mut claims: Rows<'_>, mut look: impl FnMut(Claim, bool) -> bool) -> rusqlite::Result<()> {
     while let Some(row) = claims.next()? {
-        if look(read_claim(row)?, row.get(6)?) {
+        if look(read_claim(row)?, row.get(9)?) {
             return Ok(());
         }
     }
@@ -142,17 +148,21 @@ fn look_at(mut claims: Rows<'_>, mut look: impl FnMut(Claim, bool) -> bool) -> r
 
 /// The columns of `occurrence_before.sql` and `occurrence_after.sql`.
 fn read_kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    Ok(Kept { alert: rows::alert(row)?, starts: row.get(8)? })
+    Ok(Kept { alert: rows::alert(row)?, starts: row.get(11)? })
 }
 
 /// The columns of `alert_before.sql`, and the first of `alerts_from.sql` and `alert_rows.sql`.
 pub(in super::super) fn read_claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     let (ends_at, end_seen_at) = (rows::optional_time(row, 4)?, rows::optional_time(row, 5)?);
+    let by = rows::optional_time(row, 6)?;
+    let heard = rows::optional_name(row, 7, Provenance::from_name)?;
+    let end = ends_at.zip(end_seen_at).zip(heard);
     Ok(Claim {
         starts_at: rows::time(row, 0)?,
         incident: rows::id(row, 1, IncidentId::parse)?,
         told: row.get(2)?,
         firing_seen_at: rows::optional_time(row, 3)?,
-        end: ends_at.zip(end_seen_at).map(|(at, seen_at)| End { at, seen_at }),
+        end: end.map(|((at, seen_at), provenance)| End { at, seen_at, provenance, by }),
+        provenance: rows::name(row, 8, Provenance::from_name)?,
     })
 }

@@ -1,6 +1,6 @@
 SELECT
-    a.starts_at, a.incident_id, a.told, a.firing_seen_at, a.ends_at, a.end_seen_at, a.tenant, a.fingerprint,
-    o.starts_at, o.ends_at, o.starts
+    a.starts_at, a.incident_id, a.told, a.firing_seen_at, a.ends_at, a.end_seen_at, a.ends_by, a.end_provenance,
+    a.provenance, a.tenant, a.fingerprint, o.starts_at, o.ends_at, o.starts, o.ends_by, o.end_provenance, o.provenance
 FROM alerts AS a
 LEFT JOIN occurrences AS o
     ON o.tenant = a.tenant

@@ -10,6 +10,9 @@ SELECT
     a.firing_seen_at,
     a.ends_at,
     a.end_seen_at,
+    a.ends_by,
+    a.end_provenance,
+    a.provenance,
     EXISTS (
         SELECT 1 FROM occurrences AS o
         WHERE o.tenant = a.tenant AND o.fingerprint = a.fingerprint AND o.starts_at = a.starts_at

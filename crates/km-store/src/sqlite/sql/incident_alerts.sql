@@ -1,6 +1,7 @@
 -- The occurrences that an incident is a name of.
 SELECT
-    o.incident_id, o.fingerprint, o.starts_at, o.ends_at, o.seen_at, o.labels, o.annotations, o.generator_url
+    o.incident_id, o.fingerprint, o.starts_at, o.ends_at, o.seen_at, o.labels, o.annotations, o.generator_url,
+    o.ends_by, o.end_provenance, o.provenance
 FROM alerts AS a
 CROSS JOIN occurrences AS o ON o.tenant = a.tenant
     AND o.fingerprint = a.fingerprint

@@ -10,6 +10,8 @@ use super::super::{LEDGER_FILE, OpenError, open};
 use super::directory;
 
 const FIRST: &str = include_str!("../migrations/0001.sql");
+/// The schema that this km makes.
+const NEWEST: i64 = 2;
 
 fn version(connection: &Connection) -> i64 {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
@@ -57,7 +59,7 @@ fn a_migration_that_fails_leaves_the_schema_before_it() {
     let half = "SELECT count(*) FROM sqlite_schema WHERE name = 'half'";
     assert_eq!(connection.query_row(half, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
     drop(connection);
-    assert_eq!(version(&open::ledger(data.path()).unwrap()), 1);
+    assert_eq!(version(&open::ledger(data.path()).unwrap()), NEWEST);
 }
 
 #[test]
@@ -70,10 +72,10 @@ fn a_kill_during_a_migration_leaves_the_schema_before_it() {
     let rows =
         "WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n LIMIT 10000) SELECT x FROM n";
     step.execute_batch(&format!("CREATE TABLE half (x INTEGER) STRICT; INSERT INTO half {rows}")).unwrap();
-    step.pragma_update(None, "user_version", 2).unwrap();
+    step.pragma_update(None, "user_version", NEWEST + 1).unwrap();
     let killed = as_if_killed(data.path());
     assert!(fs::metadata(killed.path().join("km.db-wal")).unwrap().len() > 100_000, "it is in the log");
-    assert_eq!(version(&open::ledger(killed.path()).unwrap()), 1);
+    assert_eq!(version(&open::ledger(killed.path()).unwrap()), NEWEST);
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn a_kill_while_the_file_is_made_leaves_one_that_opens() {
     open::set(&connection, ("journal_mode", "WAL", "wal")).unwrap();
     drop(connection);
     for data in [empty, begun] {
-        assert_eq!(version(&open::ledger(data.path()).unwrap()), 1);
+        assert_eq!(version(&open::ledger(data.path()).unwrap()), NEWEST);
     }
 }
 
@@ -113,4 +115,30 @@ fn a_transaction_that_was_cut_off_is_undone_in_a_file_of_ours_only() {
     let kept: String =
         connection.query_row("SELECT group_concat(y) FROM some", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, "kept");
+}
+
+#[test]
+fn alerts_of_the_first_schema_were_delivered() {
+    let data = directory();
+    let path = data.path().join(LEDGER_FILE);
+    let mut connection = Connection::open(&path).unwrap();
+    open::migrate(&mut connection, &path, &[FIRST]).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO alerts VALUES ('t', 'f', 1, 'AM-f-1', 0, 1, 5, 2), ('t', 'f', 9, 'AM-f-9', 0, 9, NULL, NULL);
+             INSERT INTO occurrences VALUES ('t', 'f', 1, 'AM-f-1', 5, 2, 1, '{}', '{}', NULL),
+                 ('t', 'f', 9, 'AM-f-9', NULL, 9, 1, '{}', '{}', NULL);",
+        )
+        .unwrap();
+    drop(connection);
+    let migrated = open::ledger(data.path()).unwrap();
+    for table in ["alerts", "occurrences"] {
+        let sql = format!("SELECT ends_by, end_provenance, provenance FROM {table} ORDER BY starts_at");
+        let mut read = migrated.prepare(&sql).unwrap();
+        let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found: Vec<(Option<i64>, Option<String>, String)> =
+            read.query_map([], columns).unwrap().map(Result::unwrap).collect();
+        let delivered = || "delivered".to_owned();
+        assert_eq!(found, [(None, Some(delivered()), delivered()), (None, None, delivered())], "{table}");
+    }
 }

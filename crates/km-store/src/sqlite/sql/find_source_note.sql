@@ -1,0 +1,3 @@
+SELECT note
+FROM source_notes
+WHERE source = ?1
