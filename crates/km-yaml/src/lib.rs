@@ -70,7 +70,7 @@ pub enum Value {
 pub enum Style {
     /// A scalar without quotes, which need not be a text.
     Plain,
-    /// A scalar in quotes of either kind.
+    /// A scalar in quotes of either kind, or after `!!str`.
     Quoted,
     /// A scalar after `|`, in which every line of text is a line of the file.
     Literal,
@@ -131,23 +131,56 @@ impl Node {
     ///
     /// Words of YAML 1.1 count, because the library of Kubernetes reads that.
     pub fn is_not_text(&self) -> Option<&'static str> {
-        match self.text().filter(|_| self.style == Style::Plain)? {
-            "true" | "false" | "True" | "False" | "TRUE" | "FALSE" => Some("a boolean"),
-            "yes" | "no" | "on" | "off" | "Yes" | "No" | "On" | "Off" | "YES" | "NO" | "ON" | "OFF" => {
-                Some("a boolean of YAML 1.1")
-            }
-            text if is_number(text) => Some("a number"),
+        match (self.flag(), self.number()) {
+            (Some(_), _) if self.text().is_some_and(is_new_flag) => Some("a boolean"),
+            (Some(_), _) => Some("a boolean of YAML 1.1"),
+            (None, Some(_)) => Some("a number"),
+            (None, None) => None,
+        }
+    }
+
+    /// The truth of a plain scalar: of `true` and `false`, and of the words that YAML 1.1 has for them.
+    pub fn flag(&self) -> Option<bool> {
+        match self.plain()? {
+            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
             _ => None,
         }
     }
+
+    /// The number of a plain scalar, which may be infinite or not a number; whole ones beyond 2^53 are rounded.
+    pub fn number(&self) -> Option<f64> {
+        let text = self.plain()?;
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let number = unsigned(digits)?;
+        Some(if text.starts_with('-') { -number } else { number })
+    }
+
+    fn plain(&self) -> Option<&str> {
+        self.text().filter(|_| self.style == Style::Plain)
+    }
 }
 
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && (digits.replace('_', "").parse::<f64>().is_ok()
-            || digits.strip_prefix("0x").is_some_and(|hex| u64::from_str_radix(hex, 16).is_ok())
-            || digits.strip_prefix("0o").is_some_and(|octal| u64::from_str_radix(octal, 8).is_ok()))
+/// Whether YAML 1.2 has a word for a boolean too.
+fn is_new_flag(word: &str) -> bool {
+    word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false")
+}
+
+fn unsigned(text: &str) -> Option<f64> {
+    match text {
+        ".inf" | ".Inf" | ".INF" => return Some(f64::INFINITY),
+        ".nan" | ".NaN" | ".NAN" => return Some(f64::NAN),
+        // Rust has names for numbers that YAML takes for words, such as `inf`.
+        _ if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return None,
+        _ => {}
+    }
+    let text = text.replace('_', "");
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        if let Some(digits) = text.strip_prefix(prefix) {
+            return u64::from_str_radix(digits, radix).ok().map(|number| number as f64);
+        }
+    }
+    text.parse().ok()
 }
 
 #[cfg(test)]

@@ -57,11 +57,12 @@ impl Reader {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Unreadable> {
         let (mark, end) = (mark(span.start), mark(span.end));
         match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let empty =
-                    style == ScalarStyle::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_tagged = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
+                let style = scalar_style(style, is_tagged);
+                let empty = style == Style::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if empty { Value::Null } else { Value::Scalar(text.into_owned()) };
-                self.put(Node { mark, end, style: scalar_style(style), value, size: 1, depth: 1 }, anchor)
+                self.put(Node { mark, end, style, value, size: 1, depth: 1 }, anchor)
             }
             Event::SequenceStart(style, anchor, _) => self.begin(Open {
                 mark,
@@ -160,8 +161,9 @@ impl Reader {
     }
 }
 
-fn scalar_style(style: ScalarStyle) -> Style {
+fn scalar_style(style: ScalarStyle, is_tagged_as_text: bool) -> Style {
     match style {
+        ScalarStyle::Plain if is_tagged_as_text => Style::Quoted,
         ScalarStyle::Plain => Style::Plain,
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
         ScalarStyle::Literal => Style::Literal,
@@ -176,23 +178,33 @@ fn collection_style(style: StructureStyle) -> Style {
     }
 }
 
-/// Entries with what `<<` brings in; what stands in the mapping itself goes first.
+/// Entries with what `<<` brings in; what stands in the mapping itself goes first. Where `<<` has something else than
+/// mappings it stays, so that whoever reads the mapping can refuse it.
 fn merged(entries: Entries) -> Entries {
-    let is_merge = |entry: &(Arc<Node>, Arc<Node>)| entry.0.text() == Some("<<");
+    let is_mapping = |node: &Arc<Node>| matches!(node.value, Value::Mapping(_));
+    let is_merge = |(key, from): &(Arc<Node>, Arc<Node>)| {
+        (key.style, key.text()) == (Style::Plain, Some("<<")) && sources(from).iter().all(is_mapping)
+    };
     if !entries.iter().any(is_merge) {
         return entries;
     }
     let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
     let mut known: HashSet<Option<&str>> = own.iter().map(|(key, _)| key.text()).collect();
-    let sources = merges.iter().flat_map(|(_, from)| match &from.value {
-        Value::Sequence(items) => items.as_slice(),
-        Value::Mapping(_) | Value::Null | Value::Scalar(_) => std::slice::from_ref(from),
-    });
-    let brought: Entries = sources
+    let brought: Entries = merges
+        .iter()
+        .flat_map(|(_, from)| sources(from))
         .flat_map(|source| source.entries())
         .filter(|(key, _)| known.insert(key.text()))
         .cloned()
         .collect();
     own.extend(brought);
     own
+}
+
+/// What `<<` merges: a node, or each item of a list.
+fn sources(from: &Arc<Node>) -> &[Arc<Node>] {
+    match &from.value {
+        Value::Sequence(items) => items,
+        Value::Mapping(_) | Value::Null | Value::Scalar(_) => std::slice::from_ref(from),
+    }
 }

@@ -45,16 +45,49 @@ fn only_plain_scalars_are_not_text() {
     for (text, kind) in [
         ("true", Some("a boolean")),
         ("'true'", None),
+        ("!!str true", None),
         (">-\n  true", None),
         ("on", Some("a boolean of YAML 1.1")),
         ("-1_000.5", Some("a number")),
         ("0x1F", Some("a number")),
+        (".NaN", Some("a number")),
+        ("NaN", None),
         ("1.2.3", None),
         ("~", None),
         ("word", None),
     ] {
         assert_eq!(read(&format!("a: {text}\n")).documents[0].at(&["a"]).map(Node::is_not_text), Some(kind));
     }
+}
+
+#[test]
+fn plain_scalars_are_read_as_flags_and_numbers() {
+    let scalar = |text: &str| {
+        let document = read(&format!("a: {text}\n")).documents.remove(0);
+        let node = at(&document, &["a"]);
+        (node.flag(), node.number())
+    };
+    for (text, flag) in [("true", Some(true)), ("Off", Some(false)), ("tRUE", None), ("'true'", None)] {
+        assert_eq!(scalar(text).0, flag, "{text}");
+    }
+    for (text, number) in [
+        ("99.9", Some(99.9)),
+        ("-1_000.5", Some(-1000.5)),
+        ("+.5e1", Some(5.0)),
+        ("007", Some(7.0)),
+        ("0x1F", Some(31.0)),
+        ("-0b101", Some(-5.0)),
+        ("-.inf", Some(f64::NEG_INFINITY)),
+        ("1e999", Some(f64::INFINITY)),
+        ("inf", None),
+        ("--1", None),
+        ("0x", None),
+        ("12h", None),
+        ("\"1\"", None),
+    ] {
+        assert_eq!(scalar(text).1, number, "{text}");
+    }
+    assert!(scalar(".nan").1.is_some_and(f64::is_nan));
 }
 
 #[test]
@@ -76,6 +109,14 @@ fn merges_fill_what_is_not_there() {
     let document = &read("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [{x: 4}, *a]}\n").documents[0];
     for (path, text) in [(["b", "x"], "1"), (["b", "y"], "3"), (["c", "x"], "4"), (["c", "y"], "2")] {
         assert_eq!(document.at(&path).and_then(Node::text), Some(text), "{path:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_merged_stays() {
+    for text in ["<<: x\n", "<<:\n", "<<: [{x: 1}, y]\n", "'<<': {x: 1}\n"] {
+        let document = &read(text).documents[0];
+        assert!(document.at(&["<<"]).is_some() && document.at(&["x"]).is_none(), "{text}");
     }
 }
 
