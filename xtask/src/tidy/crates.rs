@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("km-intake", &["km-model"]),
     ("km-alerts", &["km-yaml"]),
     ("km-drift", &["km-yaml"]),
-    ("km-slo", &["km-model"]),
+    ("km-slo", &["km-model", "km-yaml"]),
     ("km-store", &["km-model", "km-contract", "km-search"]),
     ("km-server", &["km-model", "km-contract", "km-search", "km-intake", "km-slo"]),
     (
@@ -57,7 +57,7 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("ruff_python_ast", &["km-drift"]),
     ("ruff_text_size", &["km-drift"]),
     ("rust-stemmers", &["km-search"]),
-    ("serde-saphyr", &["km-intake", "km-slo"]),
+    ("serde-saphyr", &["km-intake"]),
 ];
 
 pub(super) fn check(root: &Path) -> Vec<Finding> {
