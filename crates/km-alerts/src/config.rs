@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use km_yaml::{Mark, Node, Style};
+
 use crate::matcher::{self, Matcher, Op};
 use crate::report::Spot;
 use crate::schema::is_true;
-use crate::yaml::{Mark, Node, Style};
 
 /// A text and where it stands.
 #[derive(Clone, Debug)]
@@ -131,7 +132,7 @@ impl InhibitRule {
             equal: words(node, "equal"),
             name: node.get("name").and_then(|name| name.text()).map(str::to_owned),
             field: node.entries().iter().map(|(key, _)| key.mark).find(|key| {
-                node.style == Style::Plain && key.column == node.mark.column && key.line > node.mark.line
+                node.style == Style::Block && key.column == node.mark.column && key.line > node.mark.line
             }),
         }
     }

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use km_yaml::{Mark, Node, Style};
+
 use crate::config::{Configuration, InhibitRule, Side};
 use crate::finding::Finding;
 use crate::source::Source;
-use crate::yaml::{Mark, Node, Style};
 
 /// Lines of context in a diff.
 const CONTEXT: usize = 3;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use km_yaml::{Mark, Node, Style, Value};
 
 use crate::finding::Level;
 use crate::report::{Report, Spot};
 use crate::source::Source;
-use crate::yaml::{self, Mark, Node, Style, Value};
 use crate::{FILE_BYTES_MAX, UNREADABLE};
 
 /// How often things are taken out of things.
@@ -88,7 +88,7 @@ impl Contents {
     /// Whether the text could be read.
     fn text(&mut self, source: usize, kind: InputKind, wraps: usize, report: &mut Report) -> bool {
         let Some(text) = self.sources.get(source).map(|source| source.text.clone()) else { return false };
-        let parsed = match yaml::parse(&text) {
+        let parsed = match km_yaml::parse(&text) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let at = text.lines().nth(error.mark.line.saturating_sub(1)).unwrap_or_default();

@@ -281,7 +281,7 @@ impl Labels {
 mod tests {
     use super::*;
     use crate::matcher::Op;
-    use crate::yaml::Mark;
+    use km_yaml::Mark;
 
     fn matcher(name: &str, op: Op, value: &str) -> Matcher {
         Matcher::new(name, op, value, Mark::default()).unwrap_or_else(|why| panic!("{why}"))

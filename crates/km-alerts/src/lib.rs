@@ -1,6 +1,7 @@
 //! What is wrong with a configuration of Alertmanager, said without running one.
 //!
-//! The room is pure: it is given texts with their names, and returns findings. Alerts are known from rule files, whose
+//! The room is pure: it is given texts with their names, and returns findings. `km-yaml` says where everything stands
+//! and how it is written, which is what findings point at and fixes go by. Alerts are known from rule files, whose
 //! expressions are followed to see which labels they carry, and from label sets that others post. Whatever is not
 //! certain is at most a warning.
 
@@ -21,7 +22,6 @@ mod schema;
 mod source;
 mod suppress;
 mod version;
-mod yaml;
 
 pub use audit::{Audited, Expected, Peer, audit};
 pub use finding::{Finding, Level, Place};

@@ -7,10 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use km_yaml::Mark;
 use regex::Regex;
 use regex_syntax::hir::{Hir, HirKind};
-
-use crate::yaml::Mark;
 
 /// The largest compiled regular expression.
 const REGEX_BYTES_MAX: usize = 2 << 20;

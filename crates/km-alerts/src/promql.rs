@@ -3,6 +3,7 @@
 //! The rules are those of Prometheus: aggregation keeps what `by` names, vector matching decides between its sides,
 //! `absent` takes what its selector fixes.
 
+use km_yaml::Mark;
 use promql_parser::label::{METRIC_NAME, MatchOp, Matchers};
 use promql_parser::parser::token::{
     T_BOTTOMK, T_COUNT_VALUES, T_LAND, T_LIMIT_RATIO, T_LIMITK, T_LOR, T_LUNLESS, T_TOPK,
@@ -14,7 +15,6 @@ use promql_parser::parser::{
 
 use crate::labels::{Label, Labels, Presence, Verdict};
 use crate::matcher::{Matcher, Op};
-use crate::yaml::Mark;
 
 /// The longest expression that is followed.
 pub(crate) const EXPRESSION_BYTES_MAX: usize = 16 << 10;

@@ -1,8 +1,9 @@
 //! Where checks put what they find.
 
+use km_yaml::Mark;
+
 use crate::finding::{Finding, Level};
 use crate::source::Source;
-use crate::yaml::Mark;
 
 /// Findings, with what suppressing them needs to know.
 #[derive(Debug, Default)]

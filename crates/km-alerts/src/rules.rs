@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use km_yaml::Node;
 use regex::Regex;
 
 use crate::finding::Level;
@@ -9,7 +10,6 @@ use crate::labels::{Label, Labels, Presence};
 use crate::promql::{self, NotFollowed};
 use crate::report::{Report, Spot};
 use crate::source::Source;
-use crate::yaml::Node;
 
 /// Every alert that may come, as far as was told.
 #[derive(Debug, Default)]

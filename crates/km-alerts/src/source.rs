@@ -1,7 +1,8 @@
 //! Texts, where they come from, and how their lines map to the file that holds them.
 
+use km_yaml::Mark;
+
 use crate::finding::Place;
-use crate::yaml::Mark;
 
 /// A text to look at: a file, or what lies inside of one.
 #[derive(Clone, Debug)]

@@ -1,9 +1,10 @@
 //! Findings that somebody decided to live with, with a reason: `# km: allow=AM104 why`.
 
+use km_yaml::Mark;
+
 use crate::finding::{Finding, Level};
 use crate::report::{Found, Report};
 use crate::source::Source;
-use crate::yaml::Mark;
 
 /// What a comment begins with that suppresses.
 const BEGIN: &str = "km: allow=";

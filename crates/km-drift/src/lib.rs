@@ -1,7 +1,8 @@
 //! Whether what is deployed is what the code takes for granted: defaults of settings in Python source,
 //! compared with Kubernetes manifests, compose files, `.env` files and Helm values.
 //!
-//! The code is read by a real parser and never run. What cannot be known is said to be unknown.
+//! The code is read by a real parser and never run; manifests are read by `km-yaml`, which keeps what stood in quotes
+//! apart from what did not. What cannot be known is said to be unknown.
 
 mod compare;
 mod cosmetic;
@@ -15,7 +16,6 @@ mod python;
 mod setting;
 mod types;
 mod value;
-mod yaml;
 
 pub use crate::compare::{Report, Row, Status, Terms, compare, counts, unparsable};
 pub use crate::cosmetic::only_cosmetic;

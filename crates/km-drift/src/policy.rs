@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use km_yaml::{Node, Value};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::finding::Place;
-use crate::yaml::{self, Node, Value};
 
 /// The settings that have to match when there is no policy file.
 pub const BUILT_IN: [&str; 4] = ["AI_FALLBACK_ORDER", "ARGOCD_URL", "PROMETHEUS_URL", "OLLAMA_URL"];
@@ -155,11 +155,11 @@ fn mention(file: &str, text: &str, what: &str) -> Place {
 }
 
 fn from_yaml(file: &str, text: &str) -> Result<Document, PolicyError> {
-    let documents = yaml::documents(text).map_err(|error| PolicyError {
+    let parsed = km_yaml::parse(text).map_err(|error| PolicyError {
         place: Place::new(file, error.mark.line, error.mark.column),
         message: error.why,
     })?;
-    let [document] = documents.as_slice() else {
+    let [document] = parsed.documents.as_slice() else {
         let message = "a policy is one document".to_owned();
         return Err(PolicyError { place: Place::file(file), message });
     };
@@ -175,7 +175,7 @@ fn from_yaml(file: &str, text: &str) -> Result<Document, PolicyError> {
 fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
-        Value::Scalar { text, .. } => Json::String(text.clone()),
+        Value::Scalar(text) => Json::String(text.clone()),
         Value::Sequence(items) => items.iter().map(|item| to_json(item)).collect(),
         Value::Mapping(entries) => {
             let pair = |(key, value): &(std::sync::Arc<Node>, std::sync::Arc<Node>)| {

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use km_yaml::Node;
+
 use super::Look;
 use crate::config::Receiver;
 use crate::finding::Level;
 use crate::report::{Report, Spot};
 use crate::schema::is_true;
-use crate::yaml::Node;
 
 /// Where km takes the notifications of Alertmanager.
 const KM_PATH: &str = "/v1/webhooks/alertmanager";

@@ -4,13 +4,14 @@
 
 use std::collections::HashSet;
 
+use km_yaml::Node;
+
 use super::Look;
 use crate::config::{Word, word, words};
 use crate::finding::Level;
 use crate::near::nearest;
 use crate::report::{Report, Spot};
 use crate::schema::{duration, is_true};
-use crate::yaml::Node;
 
 const REFUSED: &str = "; Alertmanager refuses the file";
 

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use km_yaml::{Node, Value};
+
 use crate::finding::Level;
 use crate::matcher::{self, Matcher};
 use crate::near::nearest;
 use crate::report::{Report, Spot};
 use crate::source::Source;
 use crate::version::Version;
-use crate::yaml::{Node, Value};
 
 const FIELDS: &str = include_str!("fields.txt");
 

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use km_yaml::{Node, Value};
+
 use super::{Content, Deployed, File, Layer, Target, Variable, dotenv, not_text};
 use crate::finding::{Code, Level, Remark};
-use crate::yaml::{Node, Value};
 
 pub(super) fn is_compose(file: &File) -> bool {
     let [document] = file.documents.as_slice() else { return false };
@@ -83,7 +84,7 @@ pub(super) fn read(file: &File, explicit: bool, known: &[Variable], deployed: &m
 fn env_files(file: &File, node: &Node, known: &[Variable], target: &mut Target, deployed: &mut Deployed) {
     let items: Vec<&Node> = match &node.value {
         Value::Sequence(items) => items.iter().map(|item| &**item).collect(),
-        Value::Null | Value::Scalar { .. } | Value::Mapping(_) => vec![node],
+        Value::Null | Value::Scalar(_) | Value::Mapping(_) => vec![node],
     };
     for item in items {
         let (path, required) = match item.text() {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use km_yaml::{Node, Style, Value};
+
 use super::{Content, Deployed, File, Layer, Variable};
 use crate::finding::{Code, Level, Remark};
-use crate::yaml::{Node, Value};
 
 /// Which value becomes which variable.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +82,7 @@ fn every(file: &File, parent: &Node, path: &[&str], deployed: &mut Deployed) {
 fn put(file: &File, name: &str, value: &Node, path: &str, deployed: &mut Deployed) {
     let content = match &value.value {
         Value::Null => return,
-        Value::Scalar { .. } => file.content(value),
+        Value::Scalar(_) => file.content(value),
         Value::Sequence(_) | Value::Mapping(_) => Content::Text(json(value).to_string()),
     };
     deployed.common.push(Variable {
@@ -97,11 +98,11 @@ fn put(file: &File, name: &str, value: &Node, path: &str, deployed: &mut Deploye
 fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
-        Value::Scalar { text, plain: true } => serde_json::from_str(text)
+        Value::Scalar(text) if node.style == Style::Plain => serde_json::from_str(text)
             .ok()
             .filter(|json: &serde_json::Value| !json.is_string())
             .unwrap_or_else(|| text.as_str().into()),
-        Value::Scalar { text, plain: false } => text.as_str().into(),
+        Value::Scalar(text) => text.as_str().into(),
         Value::Sequence(items) => items.iter().map(|item| json(item)).collect(),
         Value::Mapping(entries) => entries
             .iter()

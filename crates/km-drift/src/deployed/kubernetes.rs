@@ -1,8 +1,9 @@
 //! Kubernetes manifests: `env` and `envFrom` of containers, and the ConfigMaps and Secrets they refer to.
 
+use km_yaml::{Mark, Node};
+
 use super::{Content, Deployed, File, Layer, Target, Variable, not_text};
 use crate::finding::{Code, Level, Remark};
-use crate::yaml::{Mark, Node};
 
 /// Where the pod of a workload is described, by kind or by habit.
 const PODS: [&[&str]; 4] = [

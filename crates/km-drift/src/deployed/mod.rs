@@ -9,9 +9,10 @@ mod template;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use km_yaml::{Mark, Node, parse};
+
 use crate::files::{read_text, walk};
 use crate::finding::{Code, Level, Place, Remark};
-use crate::yaml::{Mark, Node, documents};
 
 pub use self::helm::ValuesMap;
 
@@ -210,14 +211,14 @@ fn parsed(path: &Path, explicit: bool, deployed: &mut Deployed) -> Option<(File,
     let file = |documents, template| {
         Some((File { path: path.to_owned(), shown: shown.clone(), documents, template }, explicit))
     };
-    let first = match documents(&text) {
-        Ok(documents) => return file(documents, template::Template::default()),
+    let first = match parse(&text) {
+        Ok(parsed) => return file(parsed.documents, template::Template::default()),
         Err(error) => error,
     };
     if text.contains("{{") {
         let (rendered, template) = template::without_actions(&text);
-        if let Ok(documents) = documents(&rendered) {
-            return file(documents, template);
+        if let Ok(parsed) = parse(&rendered) {
+            return file(parsed.documents, template);
         }
     }
     fail(format!("is not YAML: {}", first.why), Place::new(shown, first.mark.line, first.mark.column));

@@ -212,6 +212,26 @@ fn what_is_not_understood_is_refused_with_file_line_and_path() {
 }
 
 #[test]
+fn labels_are_taken_as_they_are_written() {
+    for (written, label) in [("1.10", "1.10"), ("on", "on"), ("0x10", "0x10"), ("!!str 2", "2"), ("~", "")] {
+        let text = SLOTH.replacen("tier: 2", &format!("tier: {written}"), 1);
+        assert_eq!(read_all(&[("slo.yml", &text)]).expect("sound")[0].labels["tier"], label);
+    }
+}
+
+#[test]
+fn keys_that_are_no_names_and_merges_of_nothing_are_refused() {
+    for (old, new, expected) in [
+        ("  tier: 2", "  ? [tier]\n  : 2", "slo.yml:5:5: no YAML: a key is a text, not a list"),
+        ("  tier: 2", "  ~: 2", "slo.yml:5:3: no YAML: a key is a text, not nothing"),
+        ("slos:", "<<: nobody\nslos:", "slo.yml:6:5: `<<`: km does not know this field"),
+    ] {
+        let found = with(old, new);
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
 fn openslo_beyond_the_part_that_is_read_is_refused() {
     for (old, new, path) in [
         ("budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "`spec.budgetingMethod`"),

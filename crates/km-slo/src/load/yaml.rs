@@ -2,139 +2,78 @@
 //! problem.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_saphyr::{Spanned, UserMessageFormatter};
+use km_yaml::Unreadable;
 
 use super::LoadError;
 
-/// Values within values at most. Objectives take a dozen, and each takes room on the stack.
-const DEPTH_MAX: usize = 24;
-/// Values in one file at most, those that aliases repeat included.
-const NODES_MAX: usize = 250_000;
-
-/// A value and where it stands.
+/// A value and where it stands; that of an alias stands where its anchor does.
 pub(super) struct Node {
     line: usize,
     column: usize,
     value: Value,
 }
 
+/// What a value is, as its field will need it. Numbers and flags keep how they are written.
 enum Value {
     Null,
-    Flag(bool),
+    Flag(bool, String),
     Number(f64, String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
-        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        Ok(Self { line: count(referenced.line()), column: count(referenced.column()), value })
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
-    }
-}
-
-struct AnyValue;
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a number beyond 2^53 is no share and no weight, and is shown as written"
-)]
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Flag(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value as f64, value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value as f64, value.to_string()))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
-        Ok(Value::Number(value as f64, value.to_string()))
-    }
-
-    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
-        Ok(Value::Number(value as f64, value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Number(value, value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Value::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Value::Map(map))
-    }
-}
-
 /// The documents of a stream; empty ones are left out.
 pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Node>, LoadError> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, max_nodes: NODES_MAX },
+    let no_yaml = |problem: Unreadable| LoadError {
+        file: file.to_owned(),
+        line: problem.mark.line.max(1),
+        column: Some(problem.mark.column),
+        path: String::new(),
+        reason: format!("no YAML: {}", problem.why),
     };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let at = error.location();
-        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-        let reason = error.without_snippet().render_with_formatter(&UserMessageFormatter);
-        let first = reason.lines().next().unwrap_or_default();
-        // The place stands before the message already.
-        let reason = first.rsplit_once(" at line ").map_or(first, |(reason, _)| reason);
-        LoadError {
-            file: file.to_owned(),
-            line: at.map_or(1, |at| count(at.line())),
-            column: at.map(|at| count(at.column())),
-            path: String::new(),
-            reason: format!("no YAML: {reason}"),
+    let parsed = km_yaml::parse(text).map_err(no_yaml)?;
+    if let Some((mark, key)) = parsed.twice.into_iter().min() {
+        return Err(no_yaml(Unreadable { mark, why: format!("duplicate mapping key `{key}`") }));
+    }
+    let full = parsed.documents.iter().filter(|node| !matches!(node.value, km_yaml::Value::Null));
+    full.map(|node| Node::of(node)).collect::<Result<_, _>>().map_err(no_yaml)
+}
+
+impl Node {
+    fn of(node: &km_yaml::Node) -> Result<Self, Unreadable> {
+        let value = match &node.value {
+            km_yaml::Value::Null => Value::Null,
+            km_yaml::Value::Scalar(text) => scalar(node, text.clone())?,
+            km_yaml::Value::Sequence(items) => {
+                Value::List(items.iter().map(|item| Self::of(item)).collect::<Result<_, _>>()?)
+            }
+            km_yaml::Value::Mapping(entries) => {
+                let entry = |(key, value): &(Arc<km_yaml::Node>, Arc<km_yaml::Node>)| match key.text() {
+                    Some(name) => Ok((name.to_owned(), Self::of(value)?)),
+                    None => Err(Unreadable {
+                        mark: key.mark,
+                        why: format!("a key is a text, not {}", key.what()),
+                    }),
+                };
+                Value::Map(entries.iter().map(entry).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { line: node.mark.line, column: node.mark.column, value })
+    }
+}
+
+fn scalar(node: &km_yaml::Node, text: String) -> Result<Value, Unreadable> {
+    match (node.flag(), node.number()) {
+        (Some(flag), _) => Ok(Value::Flag(flag, text)),
+        (None, Some(number)) if number.is_finite() => Ok(Value::Number(number, text)),
+        (None, Some(_)) => {
+            Err(Unreadable { mark: node.mark, why: format!("value `{text}` is not a finite number") })
         }
-    })
+        (None, None) => Ok(Value::Text(text)),
+    }
 }
 
 /// What is wrong with a file, collected so that it is all said at once.
@@ -224,7 +163,7 @@ impl<'a> Field<'a> {
 
     pub(super) fn number(&self, problems: &mut Problems) -> Option<f64> {
         match &self.node.value {
-            Value::Number(number, _) if number.is_finite() => Some(*number),
+            Value::Number(number, _) => Some(*number),
             _ => {
                 self.expected(problems, "a number");
                 None
@@ -234,7 +173,7 @@ impl<'a> Field<'a> {
 
     pub(super) fn flag(&self, problems: &mut Problems) -> Option<bool> {
         match &self.node.value {
-            Value::Flag(flag) => Some(*flag),
+            Value::Flag(flag, _) => Some(*flag),
             _ => {
                 self.expected(problems, "true or false");
                 None
@@ -361,8 +300,7 @@ fn join(path: &str, name: &str) -> String {
 impl Value {
     fn as_label(&self) -> Option<String> {
         match self {
-            Self::Text(text) | Self::Number(_, text) => Some(text.clone()),
-            Self::Flag(flag) => Some(flag.to_string()),
+            Self::Text(text) | Self::Number(_, text) | Self::Flag(_, text) => Some(text.clone()),
             Self::Null => Some(String::new()),
             Self::List(_) | Self::Map(_) => None,
         }
@@ -371,8 +309,7 @@ impl Value {
     fn kind(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),
-            Self::Flag(flag) => format!("`{flag}`"),
-            Self::Number(_, text) => format!("`{text}`"),
+            Self::Flag(_, text) | Self::Number(_, text) => format!("`{text}`"),
             Self::Text(text) => format!("the text {:?}", text.chars().take(40).collect::<String>()),
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),
