@@ -1,5 +1,6 @@
 //! `km`: the server, and every verb that works with one or with a data directory.
 
+mod answer;
 mod checks;
 mod cli;
 mod client;

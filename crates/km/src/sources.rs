@@ -14,6 +14,7 @@ use km_model::{AlertNotice, Timestamp};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
+use crate::answer::{self, Unread};
 use crate::config::SourceSection;
 use crate::failure::Failure;
 
@@ -174,22 +175,20 @@ impl Credentials {
     }
 }
 
-async fn body(whom: &Url, mut answer: Response) -> Result<Vec<u8>, MonitorError> {
+async fn body(whom: &Url, answer: Response) -> Result<Vec<u8>, MonitorError> {
     let status = answer.status();
     if status != StatusCode::OK {
         // Prometheus answers 422 where a query would load too many samples.
         let too_large = status == StatusCode::UNPROCESSABLE_ENTITY;
         return Err(MonitorError { too_large, ..failed(whom, format!("answered {}", status.as_u16())) });
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| broken(whom, error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+    answer::read(answer, ANSWER_BYTES_MAX).await.map_err(|unread| match unread {
+        Unread::Broken(error) => broken(whom, error),
+        Unread::TooLarge => {
             let what = format!("the answer is larger than {} MiB", ANSWER_BYTES_MAX >> 20);
-            return Err(MonitorError { too_large: true, ..failed(whom, what) });
+            MonitorError { too_large: true, ..failed(whom, what) }
         }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    })
 }
 
 fn seen(series: Series) -> FiringSeries {

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::{ending, files, finding};
+use crate::answer::{self, Unread};
 use crate::cli::AuditArgs;
 use crate::console::Console;
 use crate::failure::{Ending, Failure};
@@ -80,17 +81,14 @@ async fn get(client: &Client, url: &Url, path: &str, token: Option<&SecretString
     if let Some(token) = token {
         request = request.bearer_auth(token.expose_secret());
     }
-    let mut answer = request.send().await.map_err(|error| said(&error))?;
+    let answer = request.send().await.map_err(|error| said(&error))?;
     if !answer.status().is_success() {
         return Err(format!("it answers {}", answer.status()));
     }
-    let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| said(&error))? {
-        if body.len() + piece.len() > ANSWER_BYTES_MAX {
-            return Err(format!("its answer is larger than {} MiB", ANSWER_BYTES_MAX >> 20));
-        }
-        body.extend_from_slice(&piece);
-    }
+    let body = answer::read(answer, ANSWER_BYTES_MAX).await.map_err(|unread| match unread {
+        Unread::Broken(error) => said(&error),
+        Unread::TooLarge => format!("its answer is larger than {} MiB", ANSWER_BYTES_MAX >> 20),
+    })?;
     String::from_utf8(body).map_err(|_| "its answer is not UTF-8".to_owned())
 }
 
