@@ -196,6 +196,33 @@ impl fmt::Display for Place {
     }
 }
 
+/// An objective for tests; its queries are called `q`, and stand in line 7 of its file.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+
+    pub(crate) fn query(text: &str) -> Query {
+        Query { text: text.to_owned(), path: "q".to_owned(), line: 7 }
+    }
+
+    pub(crate) fn objective(target: f64, indicator: Indicator) -> Objective {
+        Objective {
+            id: "shop/checkout".to_owned(),
+            service: "shop".to_owned(),
+            name: "checkout".to_owned(),
+            description: String::new(),
+            labels: BTreeMap::new(),
+            target,
+            window: Window::parse("30d").expect("a window"),
+            indicator,
+            weight: 1.0,
+            events_min: 0.0,
+            alerting: Alerting::default(),
+            place: Place { file: "slo.yml".to_owned(), line: 3 },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,34 +1,11 @@
 //! Which queries are found fault with.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::objective::{Alerting, Window};
-
-fn query(text: &str) -> Query {
-    Query { text: text.to_owned(), path: "q".to_owned(), line: 7 }
-}
-
-fn objective(indicator: Indicator, target: f64) -> Objective {
-    Objective {
-        id: "shop/checkout".to_owned(),
-        service: "shop".to_owned(),
-        name: "checkout".to_owned(),
-        description: String::new(),
-        labels: BTreeMap::new(),
-        target,
-        window: Window::parse("30d").expect("a window"),
-        indicator,
-        weight: 1.0,
-        events_min: 0.0,
-        alerting: Alerting::default(),
-        place: Place { file: "slo.yml".to_owned(), line: 3 },
-    }
-}
+use crate::objective::sample::{objective, query};
 
 fn codes(bad: &str) -> Vec<&'static str> {
     let total = query("sum(increase(requests_total[{{.window}}]))");
-    let found = lint(&[objective(Indicator::Bad { bad: query(bad), total }, 0.999)]);
+    let found = lint(&[objective(0.999, Indicator::Bad { bad: query(bad), total })]);
     found.iter().map(|finding| finding.code).collect()
 }
 
@@ -76,7 +53,7 @@ fn each_fault_is_found() {
 #[test]
 fn a_finding_names_objective_query_and_line() {
     let ratio = Indicator::Raw { ratio: query("a > 0.5"), of: crate::objective::Share::Failure };
-    let found = lint(&[objective(ratio, 1.0)]);
+    let found = lint(&[objective(1.0, ratio)]);
     assert_eq!(found[0].message, "shop/checkout: `q` compares at its top");
     assert_eq!(found[0].place, Place { file: "slo.yml".to_owned(), line: 7 });
     assert_eq!(found.last().map(|finding| (finding.code, finding.place.line)), Some((TARGET, 3)));

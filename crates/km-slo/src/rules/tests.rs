@@ -1,28 +1,7 @@
 //! What the rules say. Whether Prometheus takes them is tried with promtool, in the tests of the binary.
 
 use super::*;
-use crate::objective::{Alerting, Place, Window};
-
-fn query(text: &str) -> Query {
-    Query { text: text.to_owned(), path: String::new(), line: 1 }
-}
-
-fn objective(target: f64, indicator: Indicator) -> Objective {
-    Objective {
-        id: "shop/checkout".to_owned(),
-        service: "shop".to_owned(),
-        name: "checkout".to_owned(),
-        description: String::new(),
-        labels: BTreeMap::new(),
-        target,
-        window: Window::parse("30d").expect("a window"),
-        indicator,
-        weight: 1.0,
-        events_min: 0.0,
-        alerting: Alerting::default(),
-        place: Place { file: "slo.yml".to_owned(), line: 1 },
-    }
-}
+use crate::objective::sample::{objective, query};
 
 fn counted() -> Indicator {
     Indicator::Bad { bad: query("sum(rate(bad[{{.window}}]))"), total: query("sum(rate(all[{{.window}}]))") }
