@@ -51,7 +51,14 @@ impl Committer {
     ) -> Self {
         let (sender, jobs) = jobs;
         Self {
-            gathering: Gathering { jobs, sender, waiting: VecDeque::new(), stopped, limits },
+            gathering: Gathering {
+                jobs,
+                sender,
+                arrived: Vec::with_capacity(limits.batch_writes_max),
+                waiting: VecDeque::with_capacity(limits.batch_writes_max),
+                stopped,
+                limits,
+            },
             commits: Commits::new(store, policy, jitter, telemetry),
             watched: Watched(Some(store.health.clone())),
         }
@@ -100,6 +107,8 @@ struct Gathering {
     jobs: mpsc::Receiver<Job>,
     /// Tells whether anything waits. It does not keep the queue open.
     sender: mpsc::WeakSender<Job>,
+    /// What is being received; empty in between.
+    arrived: Vec<Job>,
     /// What was received and did not fit into the batch before.
     waiting: VecDeque<Job>,
     stopped: watch::Receiver<bool>,
@@ -111,23 +120,22 @@ impl Gathering {
     /// will be no more. Nothing is lost when this is dropped before it is done.
     async fn batch(&mut self) -> Option<Vec<Job>> {
         if self.waiting.is_empty() {
-            let mut arrived = Vec::with_capacity(self.limits.batch_writes_max);
-            self.receive(&mut arrived).await;
-            self.waiting.extend(arrived);
+            self.receive().await;
+            self.waiting.extend(self.arrived.drain(..));
         }
         Some(self.within_bounds()).filter(|batch| !batch.is_empty())
     }
 
     /// Receives nothing only when there will be no more.
-    async fn receive(&mut self, arrived: &mut Vec<Job>) -> usize {
+    async fn receive(&mut self) {
         if !self.jobs.is_closed() {
             tokio::select! {
                 biased;
-                count = self.jobs.recv_many(arrived, self.limits.batch_writes_max) => return count,
+                _ = self.jobs.recv_many(&mut self.arrived, self.limits.batch_writes_max) => return,
                 _ = self.stopped.wait_for(|stopped| *stopped) => self.jobs.close(),
             }
         }
-        self.jobs.recv_many(arrived, self.limits.batch_writes_max).await
+        self.jobs.recv_many(&mut self.arrived, self.limits.batch_writes_max).await;
     }
 
     fn within_bounds(&mut self) -> Vec<Job> {
